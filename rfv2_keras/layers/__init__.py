@@ -1,0 +1,39 @@
+"""The building blocks, one per file. They use keras.ops only and run on every Keras backend."""
+
+from rfv2_keras.layers.activations import get_activation
+from rfv2_keras.layers.attention_mask import AttentionMask
+from rfv2_keras.layers.attention_weights import attention_weights
+from rfv2_keras.layers.dense import BiasFreeDense
+from rfv2_keras.layers.feed_forward import FeedForward
+from rfv2_keras.layers.gated_attention_unit import GatedAttentionUnit
+from rfv2_keras.layers.gather_positions import GatherPositions
+from rfv2_keras.layers.layer_norm import LayerNorm
+from rfv2_keras.layers.multi_head_attention import MultiHeadAttention
+from rfv2_keras.layers.position_embedding import PositionEmbedding
+from rfv2_keras.layers.residual_branch import ResidualBranch
+from rfv2_keras.layers.rms_norm import RMSNorm
+from rfv2_keras.layers.rotary import RotaryEmbedding, apply_rotary
+from rfv2_keras.layers.scale_offset import ScaleOffset
+from rfv2_keras.layers.segment_embedding import SegmentEmbedding
+from rfv2_keras.layers.token_embedding import TokenEmbedding, padding_mask
+
+__all__ = [
+    "AttentionMask",
+    "BiasFreeDense",
+    "FeedForward",
+    "GatedAttentionUnit",
+    "GatherPositions",
+    "LayerNorm",
+    "MultiHeadAttention",
+    "PositionEmbedding",
+    "RMSNorm",
+    "ResidualBranch",
+    "RotaryEmbedding",
+    "ScaleOffset",
+    "SegmentEmbedding",
+    "TokenEmbedding",
+    "apply_rotary",
+    "attention_weights",
+    "get_activation",
+    "padding_mask",
+]

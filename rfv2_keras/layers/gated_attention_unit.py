@@ -1,0 +1,159 @@
+"""The gated attention unit (GAU), self- and cross-attention."""
+
+import math
+
+import keras
+from keras import ops
+
+from rfv2_keras.layers.activations import get_activation
+from rfv2_keras.layers.attention_weights import attention_weights, check_normalization
+from rfv2_keras.layers.dense import projection
+from rfv2_keras.layers.rematerialization import DrawnSeed, rematerialize
+from rfv2_keras.layers.rotary import apply_rotary
+from rfv2_keras.layers.scale_offset import ScaleOffset
+
+
+@keras.saving.register_keras_serializable(package="rfv2_keras")
+class GatedAttentionUnit(keras.layers.Layer):
+    """O = (U ⊙ A V) W_o with one attention head A = normalise(R(Q) R(K)ᵀ / √key_size).
+
+    Self-attention: [U, V, Z] = act(x W_i), Q = γ_q ⊙ Z (+ β_q), K = γ_k ⊙ Z (+ β_k).
+    Cross-attention: [U, Q] = act(query W_uq), K = act(key W_k), V = act(value W_v).
+
+    With units = 2 · size a GAU has 6 · size² parameters: two GAUs weigh as much as one attention + feed-forward block,
+    hence the 24 layers of GAU-α base.
+
+    Args:
+        units: size of U and V (e in the paper, twice the hidden size).
+        key_size: size of Q and K (s in the paper, 128).
+        activation: on all of U, V, Z.
+        use_bias: whether projections have biases and Q, K have offsets.
+        normalization: `"softmax_plus"` (GAU-α), `"softmax"` or `"squared_relu"` (the paper's), see `attention_weights`.
+        self_attention: which of the two forms.
+        attention_scale: whether scores are divided by √key_size.
+        dropout: rate at which attention weights are dropped in training.
+        kernel_initializer: of all kernels.
+        gradient_checkpointing: compute the layer again for its gradient instead of keeping its inner values.
+
+    Call arguments:
+        query: (batch, queries, size).
+        key, value: (batch, keys, size), cross-attention only; the value defaults to the key.
+        attention_mask: bool, (batch, keys) or (batch, 1 or queries, keys), True where a key may be seen.
+        attention_bias: float, broadcastable to (batch, queries, keys), added to the scores.
+        rotary: the pair (cos, sin) of `RotaryEmbedding(key_size)`; None for no rotation.
+
+    Returns:
+        (batch, queries, size) in the compute dtype.
+
+    Raises:
+        ValueError: unknown normalization, or a key given exactly where it is not expected.
+
+    Source: arXiv 2202.10447; https://spaces.ac.cn/archives/8934 and 9052 (GAU-α).
+    """
+
+    def __init__(
+        self,
+        units,
+        key_size=128,
+        activation="swish",
+        use_bias=False,
+        normalization="softmax_plus",
+        self_attention=True,
+        attention_scale=True,
+        dropout=0.0,
+        kernel_initializer="glorot_uniform",
+        gradient_checkpointing=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_normalization(normalization, "GatedAttentionUnit")
+        self.units = units
+        self.key_size = key_size
+        self.activation = get_activation(activation)
+        self.use_bias = use_bias
+        self.normalization = normalization
+        self.self_attention = self_attention
+        self.attention_scale = attention_scale
+        self.dropout = dropout
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.gradient_checkpointing = gradient_checkpointing
+        self.supports_masking = True
+        self.seed_generator = keras.random.SeedGenerator() if dropout else None
+
+    def build(self, query_shape, key_shape=None, value_shape=None):
+        if self.self_attention:
+            self.i_dense = self._projection(2 * self.units + self.key_size, "i_dense", query_shape, self.activation)
+            self.q_scaleoffset = self._scale_offset("q_scaleoffset", query_shape)
+            self.k_scaleoffset = self._scale_offset("k_scaleoffset", query_shape)
+        else:
+            key_shape = key_shape or query_shape
+            self.uq_dense = self._projection(self.units + self.key_size, "uq_dense", query_shape, self.activation)
+            self.k_dense = self._projection(self.key_size, "k_dense", key_shape, self.activation)
+            self.v_dense = self._projection(self.units, "v_dense", value_shape or key_shape, self.activation)
+        self.o_dense = self._projection(query_shape[-1], "o_dense", (*query_shape[:-1], self.units))
+
+    def _projection(self, units, name, shape, activation=None):
+        dense = projection(
+            units, self.use_bias, self.kernel_initializer, activation=activation, dtype=self.dtype_policy, name=name
+        )
+        dense.build(shape)
+        return dense
+
+    def _scale_offset(self, name, shape):
+        layer = ScaleOffset(offset=self.use_bias, dtype=self.dtype_policy, name=name)
+        layer.build((*shape[:-1], self.key_size))
+        return layer
+
+    def call(self, query, key=None, value=None, attention_mask=None, attention_bias=None, rotary=None, training=None):
+        if (key is None) != self.self_attention:
+            raise ValueError(
+                f"{self.name} takes a key exactly when self_attention=False. Received: self_attention="
+                f"{self.self_attention}, key={key}"
+            )
+        seed = DrawnSeed(self.seed_generator.next()) if training and self.dropout else None
+
+        def attend(*inputs):
+            return self._attend(inputs, attention_mask, attention_bias, rotary, seed)
+
+        inputs = (query,) if key is None else (query, key, key if value is None else value)
+        return rematerialize(attend, self.gradient_checkpointing, *inputs)
+
+    def _attend(self, inputs, attention_mask, attention_bias, rotary, seed):
+        # b: batch, q: queries, k: keys, d: channels
+        gate, q, k, v = self._project(*inputs)
+        if rotary is not None:
+            q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
+        if self.attention_scale:  # on the queries: smaller than the scores
+            q = q * (1.0 / math.sqrt(self.key_size))
+        scores = ops.einsum("bqd,bkd->bqk", q, k)
+        weights = attention_weights(scores, self.normalization, attention_mask, attention_bias)
+        weights = ops.cast(weights, self.compute_dtype)
+        if seed is not None:
+            weights = keras.random.dropout(weights, self.dropout, seed=seed)
+        return self.o_dense(gate * ops.matmul(weights, v))
+
+    def _project(self, query, key=None, value=None):
+        """The gate U, queries, keys and values."""
+        if self.self_attention:
+            gate, v, z = ops.split(self.i_dense(query), [self.units, 2 * self.units], axis=-1)
+            return gate, self.q_scaleoffset(z), self.k_scaleoffset(z), v
+        gate, q = ops.split(self.uq_dense(query), [self.units], axis=-1)
+        return gate, q, self.k_dense(key), self.v_dense(value)
+
+    def compute_output_shape(self, query_shape, key_shape=None, value_shape=None):
+        return query_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "key_size": self.key_size,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "normalization": self.normalization,
+            "self_attention": self.self_attention,
+            "attention_scale": self.attention_scale,
+            "dropout": self.dropout,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "gradient_checkpointing": self.gradient_checkpointing,
+        }

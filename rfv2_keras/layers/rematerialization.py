@@ -1,0 +1,24 @@
+"""Gradient checkpointing: forget the inside of a layer, compute it again on the way back."""
+
+import keras
+
+
+class DrawnSeed(keras.random.SeedGenerator):
+    """A seed that has been drawn already.
+
+    A function that is computed twice must drop out the same elements twice. `SeedGenerator.next` changes a variable,
+    so it is called once, outside, and its value is handed in as a tensor; Keras takes only generators, hence this one.
+    """
+
+    def __init__(self, seed):  # no variable is made
+        self._seed = seed
+
+    def next(self, ordered=True):
+        return self._seed
+
+
+def rematerialize(function, enabled, *tensors):
+    """`function(*tensors)`, keeping none of its intermediate values for the gradient if `enabled`."""
+    if enabled:
+        function = keras.remat(function)
+    return function(*tensors)
