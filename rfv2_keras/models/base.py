@@ -1,0 +1,208 @@
+"""What all architectures share: inputs, mask, positions, residual branches, the order of things."""
+
+import keras
+
+from rfv2_keras.layers import (
+    AttentionMask,
+    FeedForward,
+    GatherPositions,
+    LayerNorm,
+    MultiHeadAttention,
+    ResidualBranch,
+    RMSNorm,
+    RotaryEmbedding,
+    SegmentEmbedding,
+    TokenEmbedding,
+)
+from rfv2_keras.layers.dense import projection
+from rfv2_keras.models.initializer import DepthScaledNormal
+
+APPLICATIONS = {"encoder": "padding", "lm": "causal", "unilm": "unilm"}
+
+
+class Transformer:
+    """Builds a functional `keras.Model` from a config; subclasses say what their architecture does differently.
+
+    Nodes of the graph bear the names of bert4keras, so that `model.get_layer("Transformer-3-FeedForward-Norm").output`
+    gives the output of a sub-layer and checkpoints map by name.
+
+    Args:
+        config: a `ModelConfig`.
+        application: `"encoder"`, `"lm"` (causal mask) or `"unilm"` (the segment ids separate source and target); the
+            latter two imply an MLM head.
+        with_mlm: False, True or `"softmax"` (probabilities), `"linear"` (logits).
+        with_pool: False, True (tanh) or an activation: the transformed first vector. BERT and RoFormer only.
+        with_nsp: whether to classify sentence pairs on top of the pooler. BERT and RoFormer only.
+        custom_position_ids: whether the model has an input `Input-Position` for positions, which may be fractional
+            where positions are rotary.
+        target_positions: whether the model has an input `Input-Target-Position` (batch, targets) and gives the MLM
+            output at these positions only.
+        dtype: Keras dtype policy of all layers; None for the global one.
+        name: of the Keras model.
+
+    Attributes:
+        model: the Keras model.
+        config: the config.
+    """
+
+    def __init__(
+        self,
+        config,
+        application="encoder",
+        with_mlm=False,
+        with_pool=False,
+        with_nsp=False,
+        custom_position_ids=False,
+        target_positions=False,
+        dtype=None,
+        name=None,
+    ):
+        self.config = config
+        self.mask_kind = APPLICATIONS[application]
+        self.with_mlm = with_mlm or application != "encoder"
+        self.with_pool = with_pool or with_nsp
+        self.with_nsp = with_nsp
+        self.custom_position_ids = custom_position_ids
+        self.target_positions = target_positions
+        self.dtype = keras.dtype_policies.get(dtype) if dtype else keras.config.dtype_policy()
+        self.model = self._build(name)
+
+    # --- the order of things -------------------------------------------------------------------------------------
+
+    def _build(self, name):
+        tokens = keras.Input((None,), dtype="int32", name="Input-Token")
+        segments = keras.Input((None,), dtype="int32", name="Input-Segment") if self.config.type_vocab_size else None
+        positions = keras.Input((None,), dtype="float32", name="Input-Position") if self.custom_position_ids else None
+        targets = keras.Input((None,), dtype="int32", name="Input-Target-Position") if self.target_positions else None
+        self.token_embedding = TokenEmbedding(
+            self.config.token_table_size,
+            self.embedding_size,
+            embeddings_initializer=self.initializer,
+            dtype=self.dtype,
+            name="Embedding-Token",
+        )
+        x = self.embed(tokens, segments, positions)
+        mask = AttentionMask(self.mask_kind, name="Attention-Mask")(
+            tokens, segments if self.mask_kind == "unilm" else None
+        )
+        rotary = self.rotary_tables(x, positions)
+        for index in range(self.config.num_hidden_layers):
+            x = self.transform(x, index, attention_mask=mask, rotary=rotary)
+        if self.config.norm_placement == "pre":
+            x = self.norm("Output-Norm")(x)
+        inputs = [i for i in (tokens, segments, positions, targets) if i is not None]
+        return keras.Model(inputs, self.finish(x, targets), name=name or self.config.model_type)
+
+    def embed(self, tokens, segments, positions):
+        """Token ids to the first hidden states."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it embeds tokens")
+
+    def transform(self, x, index, **attention):
+        """One layer: attention, then feed-forward."""
+        name = f"Transformer-{index}-MultiHeadSelfAttention"
+        x = self.residual(x, self.attention(name), name, **attention)
+        name = f"Transformer-{index}-FeedForward"
+        return self.residual(x, self.feed_forward(name), name)
+
+    def finish(self, x, targets):
+        """The last hidden states to the outputs."""
+        raise NotImplementedError(f"{type(self).__name__} must say what it puts out")
+
+    # --- pieces --------------------------------------------------------------------------------------------------
+
+    @property
+    def embedding_size(self):
+        return self.config.embedding_size or self.config.hidden_size
+
+    @property
+    def initializer(self):
+        """A fresh initializer at each access: one object would give weights of one shape the same values."""
+        if self.config.initializer_order is None:
+            return keras.initializers.TruncatedNormal(stddev=self.config.initializer_range)
+        return DepthScaledNormal(self.config.num_hidden_layers, self.config.initializer_order)
+
+    def norm(self, name):
+        norm = RMSNorm if self.config.norm_type == "rms_norm" else LayerNorm
+        return norm(epsilon=self.config.layer_norm_eps, dtype=self.dtype, name=name)
+
+    def dropout(self, x, name):
+        rate = self.config.hidden_dropout_prob
+        return keras.layers.Dropout(rate, dtype=self.dtype, name=name)(x) if rate else x
+
+    def dense(self, units, name, activation=None, use_bias=None):
+        use_bias = self.config.use_bias if use_bias is None else use_bias
+        return projection(units, use_bias, self.initializer, activation=activation, dtype=self.dtype, name=name)
+
+    def token_and_segment(self, tokens, segments):
+        """The sum of the two embeddings."""
+        x = self.token_embedding(tokens)
+        if segments is None:
+            return x
+        segment_embedding = SegmentEmbedding(
+            self.config.type_vocab_size,
+            self.embedding_size,
+            embeddings_initializer=self.initializer,
+            dtype=self.dtype,
+            name="Embedding-Segment",
+        )
+        return keras.layers.Add(dtype=self.dtype, name="Embedding-Token-Segment")([x, segment_embedding(segments)])
+
+    def rotary_tables(self, x, positions):
+        """cos and sin for all attention layers; None where positions are learned."""
+        rotary = RotaryEmbedding(self.config.key_size, dtype=self.dtype, name="Embedding-Rotary-Position")
+        return rotary(x, positions)
+
+    def attention(self, name):
+        config = self.config
+        return MultiHeadAttention(
+            config.num_attention_heads,
+            config.head_size,
+            out_dim=config.hidden_size,
+            key_size=config.key_size,
+            use_bias=config.use_bias,
+            normalization=config.normalization,
+            dropout=config.attention_probs_dropout_prob,
+            kernel_initializer=self.initializer,
+            gradient_checkpointing=config.gradient_checkpointing,
+            dtype=self.dtype,
+            name=name,
+        )
+
+    def feed_forward(self, name):
+        return FeedForward(
+            self.config.intermediate_size,
+            activation=self.config.hidden_act,
+            use_bias=self.config.use_bias,
+            kernel_initializer=self.initializer,
+            gradient_checkpointing=self.config.gradient_checkpointing,
+            dtype=self.dtype,
+            name=name,
+        )
+
+    def residual(self, x, sublayer, name, **attention):
+        """x and the sub-layer's output, joined as `norm_placement` and `residual` say."""
+        config, post = self.config, self.config.norm_placement == "post"
+        # DeepNet's factor for Adam; its smaller initial weights are those of initializer_order=2.
+        skip_scale = (2.0 * config.num_hidden_layers) ** 0.5 if config.residual == "deepnorm" else 1.0
+        branch = ResidualBranch(
+            norm=self.norm("norm") if post else None,
+            dropout=config.hidden_dropout_prob,
+            residual=config.residual,
+            skip_scale=skip_scale,
+            dtype=self.dtype,
+            name=f"{name}-Norm" if post else f"{name}-Add",
+        )
+        inputs = x if post else self.norm(f"{name}-Norm")(x)
+        return branch(x, sublayer(inputs, **attention))
+
+    def project_on_vocabulary(self, x, name, bias=None):
+        """Hidden states to probabilities (`with_mlm=True` or `"softmax"`) or logits (`"linear"`), in float32."""
+        logits = self.token_embedding(x, reverse=True)
+        if bias is not None:
+            logits = bias(logits)
+        activation = "softmax" if self.with_mlm is True else self.with_mlm
+        return keras.layers.Activation(activation, dtype="float32", name=name)(logits)
+
+    def at_targets(self, x, targets):
+        """The hidden states that the MLM head sees: all, or those at the target positions."""
+        return x if targets is None else GatherPositions(dtype=self.dtype, name="Output-Target")(x, targets)

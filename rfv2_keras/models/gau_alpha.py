@@ -1,0 +1,34 @@
+"""GAU-α."""
+
+from rfv2_keras.layers import GatedAttentionUnit
+from rfv2_keras.models.roformer_v2 import RoFormerV2
+
+
+class GAUAlpha(RoFormerV2):
+    """RoFormerV2 with gated attention units in the place of attention and feed-forward.
+
+        x = RMSNorm(x + Dropout(GAU_rotary(x)))              for each layer
+
+    Two of these layers have the parameters of one RoFormerV2 layer, so that base has 24.
+
+    Source: https://spaces.ac.cn/archives/9052; arXiv 2205.05842; ZhuiyiTechnology/GAU-alpha.
+    """
+
+    def transform(self, x, index, **attention):
+        name = f"Transformer-{index}-GatedAttentionUnit"
+        return self.residual(x, self.gated_attention_unit(name), name, **attention)
+
+    def gated_attention_unit(self, name):
+        config = self.config
+        return GatedAttentionUnit(
+            config.intermediate_size,
+            key_size=config.key_size,
+            activation=config.hidden_act,
+            use_bias=config.use_bias,
+            normalization=config.normalization,
+            dropout=config.attention_probs_dropout_prob,
+            kernel_initializer=self.initializer,
+            gradient_checkpointing=config.gradient_checkpointing,
+            dtype=self.dtype,
+            name=name,
+        )
