@@ -54,6 +54,8 @@ FIXED = {"rotary_value": False, "position_embedding_type": "absolute", "attentio
 _Size = Annotated[int, Field(ge=1, le=1_000_000)]
 _Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
+_Tokens = list[int] | Annotated[tuple[list[int], list[float]], Field(strict=False)]  # ids, or ids and weights
+
 
 class ModelConfig(pydantic.BaseModel):
     """The shape of a model, in the keys of the released `bert_config.json` files.
@@ -88,7 +90,7 @@ class ModelConfig(pydantic.BaseModel):
     initializer_order: Annotated[int, Field(ge=1, le=10)] | None = None  # see models.initializer.DepthScaledNormal
     gradient_checkpointing: bool = False
     keep_tokens: list[int] | None = None  # rows of the token table to keep, in this order
-    compound_tokens: list[list[int]] | None = None  # further tokens: the mean of these (kept) rows each
+    compound_tokens: list[_Tokens] | None = None  # further tokens: the (weighted) mean of these kept rows each
 
     @classmethod
     def read(cls, source, model_type=None, **overrides):
@@ -156,8 +158,8 @@ class ModelConfig(pydantic.BaseModel):
             _check_activation(act, place)
         _check_ids(self.keep_tokens, self.vocab_size, f"{place}: keep_tokens")
         kept = self.vocab_size if self.keep_tokens is None else len(self.keep_tokens)
-        for number, ids in enumerate(self.compound_tokens or []):
-            _check_ids(ids, kept, f"{place}: compound_tokens[{number}]")
+        for number, tokens in enumerate(self.compound_tokens or []):
+            _check_compound(tokens, kept, f"{place}: compound_tokens[{number}]")
 
 
 def _read_source(source):
@@ -215,7 +217,7 @@ def _canonical(values, place):
 def nearest(key, known):
     """The end of a sentence about an unknown key: the known key that looks most like it, or all of them."""
     near = difflib.get_close_matches(key, sorted(known), n=1)
-    return f'; did you mean "{near[0]}"?'[:-1] if near else f"; known keys are {', '.join(sorted(known))}"
+    return f'; did you mean "{near[0]}"' if near else f"; known keys are {', '.join(sorted(known))}"
 
 
 def _with_architecture(values, place):
@@ -260,3 +262,10 @@ def _check_ids(ids, size, what):
     wrong = next((i for i in ids if not 0 <= i < size), None)
     if wrong is not None:
         raise UserError(f"{what} must hold ids from 0 to {size - 1}, received {wrong}.")
+
+
+def _check_compound(tokens, size, what):
+    ids, weights = tokens if isinstance(tokens, tuple) else (tokens, [1.0] * len(tokens))
+    _check_ids(ids, size, what)
+    if len(weights) != len(ids) or not sum(weights):
+        raise UserError(f"{what} must hold as many weights as ids, with a sum other than 0, received {weights}.")

@@ -9,79 +9,82 @@ marked below; checkpoints of the reference are read without them, and the load r
 
 import re
 
-# (path in our models, variable in a checkpoint); N stands for a number, both sides have the same ones.
+# (path in our models, variable in a checkpoint). The same field has the same value on both sides: {n} is the number of
+# a layer, {i} that of a gate, {w} one of kernel, bias, beta, gamma. The first rule that fits is the one that counts.
 _RULES = (
     ("Embedding-Token/embeddings", "bert/embeddings/word_embeddings"),
     ("Embedding-Segment/embeddings", "bert/embeddings/token_type_embeddings"),
     ("Embedding-Position/embeddings", "bert/embeddings/position_embeddings"),
-    ("Embedding-Norm/W", "bert/embeddings/LayerNorm/W"),
-    ("Embedding-Mapping/W", "bert/encoder/embedding_hidden_mapping_in/W"),
-    ("Transformer-N-MultiHeadSelfAttention/q_dense/W", "bert/encoder/layer_N/attention/self/query/W"),
-    ("Transformer-N-MultiHeadSelfAttention/k_dense/W", "bert/encoder/layer_N/attention/self/key/W"),
-    ("Transformer-N-MultiHeadSelfAttention/v_dense/W", "bert/encoder/layer_N/attention/self/value/W"),
-    ("Transformer-N-MultiHeadSelfAttention/o_dense/W", "bert/encoder/layer_N/attention/output/dense/W"),
-    ("Transformer-N-MultiHeadSelfAttention-Norm/norm/W", "bert/encoder/layer_N/attention/output/LayerNorm/W"),
-    ("Transformer-N-FeedForward/i0_dense/W", "bert/encoder/layer_N/intermediate/dense/W"),
-    ("Transformer-N-FeedForward/o_dense/W", "bert/encoder/layer_N/output/dense/W"),
-    ("Transformer-N-FeedForward-Norm/norm/W", "bert/encoder/layer_N/output/LayerNorm/W"),
-    ("Transformer-N-GatedAttentionUnit/i_dense/W", "GAU_alpha/encoder/layer_N/gau/i_dense/W"),
-    ("Transformer-N-GatedAttentionUnit/q_scaleoffset/W", "GAU_alpha/encoder/layer_N/gau/q_scaleoffset/W"),
-    ("Transformer-N-GatedAttentionUnit/k_scaleoffset/W", "GAU_alpha/encoder/layer_N/gau/k_scaleoffset/W"),
-    ("Transformer-N-GatedAttentionUnit/o_dense/W", "GAU_alpha/encoder/layer_N/gau/o_dense/W"),
-    ("Pooler-Dense/W", "bert/pooler/dense/W"),
+    ("Embedding-Norm/{w}", "bert/embeddings/LayerNorm/{w}"),
+    ("Embedding-Mapping/{w}", "bert/encoder/embedding_hidden_mapping_in/{w}"),
+    ("Transformer-{n}-MultiHeadSelfAttention/q_dense/{w}", "bert/encoder/layer_{n}/attention/self/query/{w}"),
+    ("Transformer-{n}-MultiHeadSelfAttention/k_dense/{w}", "bert/encoder/layer_{n}/attention/self/key/{w}"),
+    ("Transformer-{n}-MultiHeadSelfAttention/v_dense/{w}", "bert/encoder/layer_{n}/attention/self/value/{w}"),
+    ("Transformer-{n}-MultiHeadSelfAttention/o_dense/{w}", "bert/encoder/layer_{n}/attention/output/dense/{w}"),
+    ("Transformer-{n}-MultiHeadSelfAttention-Norm/norm/{w}", "bert/encoder/layer_{n}/attention/output/LayerNorm/{w}"),
+    ("Transformer-{n}-FeedForward/i0_dense/{w}", "bert/encoder/layer_{n}/intermediate/dense/{w}"),
+    ("Transformer-{n}-FeedForward/o_dense/{w}", "bert/encoder/layer_{n}/output/dense/{w}"),
+    ("Transformer-{n}-FeedForward-Norm/norm/{w}", "bert/encoder/layer_{n}/output/LayerNorm/{w}"),
+    ("Transformer-{n}-GatedAttentionUnit/i_dense/{w}", "GAU_alpha/encoder/layer_{n}/gau/i_dense/{w}"),
+    ("Transformer-{n}-GatedAttentionUnit/q_scaleoffset/{w}", "GAU_alpha/encoder/layer_{n}/gau/q_scaleoffset/{w}"),
+    ("Transformer-{n}-GatedAttentionUnit/k_scaleoffset/{w}", "GAU_alpha/encoder/layer_{n}/gau/k_scaleoffset/{w}"),
+    ("Transformer-{n}-GatedAttentionUnit/o_dense/{w}", "GAU_alpha/encoder/layer_{n}/gau/o_dense/{w}"),
+    ("Pooler-Dense/{w}", "bert/pooler/dense/{w}"),
     ("NSP-Proba/kernel", "cls/seq_relationship/output_weights"),
     ("NSP-Proba/bias", "cls/seq_relationship/output_bias"),
-    ("MLM-Dense/W", "cls/predictions/transform/dense/W"),
-    ("MLM-Norm/W", "cls/predictions/transform/LayerNorm/W"),
+    ("MLM-Dense/{w}", "cls/predictions/transform/dense/{w}"),
+    ("MLM-Norm/{w}", "cls/predictions/transform/LayerNorm/{w}"),
     ("MLM-Bias/beta", "cls/predictions/output_bias"),
     # Names of ours, for weights that the reference does not write:
-    ("Output-Mapping/W", "cls/predictions/output_mapping/W"),
-    ("Output-Norm/W", "bert/encoder/output_norm/W"),
-    ("Transformer-N-FeedForward/iN_dense/W", "bert/encoder/layer_N/intermediate/dense_N/W"),
-    ("Transformer-N-MultiHeadSelfAttention-Norm/alpha", "bert/encoder/layer_N/attention/output/alpha"),
-    ("Transformer-N-MultiHeadSelfAttention-Add/alpha", "bert/encoder/layer_N/attention/output/alpha"),
-    ("Transformer-N-FeedForward-Norm/alpha", "bert/encoder/layer_N/output/alpha"),
-    ("Transformer-N-FeedForward-Add/alpha", "bert/encoder/layer_N/output/alpha"),
-    ("Transformer-N-GatedAttentionUnit-Norm/alpha", "GAU_alpha/encoder/layer_N/gau/alpha"),
-    ("Transformer-N-GatedAttentionUnit-Add/alpha", "GAU_alpha/encoder/layer_N/gau/alpha"),
-    # Pre-norm models: the norm is a node of its own.
-    ("Transformer-N-MultiHeadSelfAttention-Norm/W", "bert/encoder/layer_N/attention/output/LayerNorm/W"),
-    ("Transformer-N-FeedForward-Norm/W", "bert/encoder/layer_N/output/LayerNorm/W"),
-    ("Transformer-N-GatedAttentionUnit-Norm/W", "GAU_alpha/encoder/layer_N/gau/LayerNorm/W"),
-    ("Transformer-N-GatedAttentionUnit-Norm/norm/W", "GAU_alpha/encoder/layer_N/gau/LayerNorm/W"),
+    ("Output-Mapping/{w}", "cls/predictions/output_mapping/{w}"),
+    ("Transformer-{n}-FeedForward/i{i}_dense/{w}", "bert/encoder/layer_{n}/intermediate/dense_{i}/{w}"),
+    ("Transformer-{n}-GatedAttentionUnit-Norm/norm/{w}", "GAU_alpha/encoder/layer_{n}/gau/LayerNorm/{w}"),
+    ("Transformer-{n}-MultiHeadSelfAttention-{node}/alpha", "bert/encoder/layer_{n}/attention/output/alpha"),
+    ("Transformer-{n}-FeedForward-{node}/alpha", "bert/encoder/layer_{n}/output/alpha"),
+    ("Transformer-{n}-GatedAttentionUnit-{node}/alpha", "GAU_alpha/encoder/layer_{n}/gau/alpha"),
+    # Pre-norm models: the norm is a node of its own, and there is one more at the end.
+    ("Transformer-{n}-MultiHeadSelfAttention-Norm/{w}", "bert/encoder/layer_{n}/attention/output/LayerNorm/{w}"),
+    ("Transformer-{n}-FeedForward-Norm/{w}", "bert/encoder/layer_{n}/output/LayerNorm/{w}"),
+    ("Transformer-{n}-GatedAttentionUnit-Norm/{w}", "GAU_alpha/encoder/layer_{n}/gau/LayerNorm/{w}"),
+    ("Output-Norm/{w}", "bert/encoder/output_norm/{w}"),
 )
 
-# Stored transposed in checkpoints.
+_FIELDS = {"n": r"\d+", "i": r"\d+", "w": "kernel|bias|beta|gamma", "node": "Norm|Add"}
+
+# Variables that hold the transposed matrix.
 TRANSPOSED = frozenset({"cls/seq_relationship/output_weights"})
 
-# Have one row or entry per token, hence are cut by keep_tokens.
-PER_TOKEN = frozenset({"bert/embeddings/word_embeddings", "cls/predictions/output_bias"})
-
-_WILDCARDS = {"N": r"(\d+)", "W": r"(kernel|bias|beta|gamma)"}
+# Weights with one row or entry per token, which keep_tokens and compound_tokens select.
+PER_TOKEN = frozenset({"Embedding-Token/embeddings", "MLM-Bias/beta"})
 
 
-def _pattern(rule):
-    """The regular expression of a rule's left side: N and W, standing alone, are groups."""
-    parts = re.split(r"(?<![A-Za-z])(?:(N)(?=[-_/])|(W)$)|(?<=/i)(N)(?=_)", rule)
-    return "".join(_WILDCARDS.get(part, re.escape(part)) for part in parts if part)
+def _compile(rule):
+    """The regular expression of a rule's left side, with its fields as named groups."""
+    parts = re.split(r"\{(\w+)\}", rule)  # text, field, text, field, ..., text
+    return re.compile(
+        "".join(f"(?P<{part}>{_FIELDS[part]})" if k % 2 else re.escape(part) for k, part in enumerate(parts))
+    )
 
 
-def _template(rule):
-    """The right side of a rule with its N and W as fields to fill in order."""
-    return re.sub(r"(?<=_)N(?=/)|(?<=/)W$", "{}", rule)
-
-
-_TABLE = tuple((re.compile(_pattern(ours)), _template(theirs)) for ours, theirs in _RULES)
+_TABLE = tuple((_compile(path), variable) for path, variable in _RULES)
+_RESIDUAL_FACTOR = re.compile(r"Transformer-\d+-\w+-(Norm|Add)/alpha|.*/layer_\d+/(attention/output|output|gau)/alpha")
 
 
 def checkpoint_name(path):
-    """The checkpoint variable for the path of a weight in our models, or None if there is none.
+    """The checkpoint variable for the path of a weight in our models.
+
+    A weight that the table does not know, such as one of a user's own layers, goes by its path.
 
     >>> checkpoint_name("Transformer-3-FeedForward/o_dense/kernel")
     'bert/encoder/layer_3/output/dense/kernel'
     """
-    for pattern, template in _TABLE:
+    for pattern, variable in _TABLE:
         match = pattern.fullmatch(path)
         if match:
-            return template.format(*match.groups())
-    return None
+            return variable.format(**match.groupdict())
+    return path
+
+
+def is_residual_factor(name):
+    """Whether a path or a checkpoint variable is the α of a `ResidualBranch`."""
+    return _RESIDUAL_FACTOR.fullmatch(name) is not None

@@ -22,6 +22,10 @@ class BiasFreeDense(keras.layers.Dense):
             raise ValueError("BiasFreeDense has no bias: use keras.layers.Dense. Received: use_bias=True")
         super().__init__(units, activation=activation, use_bias=False, **kwargs)
 
+    def quantize(self, mode=None, type_check=True, **kwargs):
+        # Keras leaves subclasses of Dense out, as they might compute something else; this one does not.
+        super().quantize(mode, type_check=False, **kwargs)
+
 
 def projection(units, use_bias, kernel_initializer, **kwargs):
     """A `keras.layers.Dense` where the architecture has biases, a `BiasFreeDense` where it has none.

@@ -33,3 +33,6 @@ class GatherPositions(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape, positions_shape):
         return (*positions_shape, inputs_shape[-1])
+
+    def get_config(self):  # the one that Keras makes by itself does not take a dtype policy
+        return super().get_config()

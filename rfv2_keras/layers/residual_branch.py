@@ -85,9 +85,12 @@ class ResidualBranch(keras.layers.Layer):
         return inputs_shape
 
     def get_config(self):
+        norm = keras.saving.serialize_keras_object(self.norm)
+        if norm is not None:  # the copy's norm is built by the copy, so that its weights have the copy's name in theirs
+            norm.pop("build_config", None)
         return {
             **super().get_config(),
-            "norm": keras.saving.serialize_keras_object(self.norm),
+            "norm": norm,
             "dropout": self.dropout,
             "residual": self.residual,
             "skip_scale": self.skip_scale,

@@ -1,6 +1,7 @@
 """The architectures, and how a config becomes one of them."""
 
-from rfv2_keras.models.base import APPLICATIONS, Transformer
+from rfv2_keras.models.arguments import APPLICATIONS
+from rfv2_keras.models.base import Transformer
 from rfv2_keras.models.bert import BERT
 from rfv2_keras.models.gau_alpha import GAUAlpha
 from rfv2_keras.models.initializer import DepthScaledNormal

@@ -15,9 +15,8 @@ from rfv2_keras.layers import (
     TokenEmbedding,
 )
 from rfv2_keras.layers.dense import projection
+from rfv2_keras.models.arguments import APPLICATIONS, check_arguments
 from rfv2_keras.models.initializer import DepthScaledNormal
-
-APPLICATIONS = {"encoder": "padding", "lm": "causal", "unilm": "unilm"}
 
 
 class Transformer:
@@ -37,12 +36,18 @@ class Transformer:
             where positions are rotary.
         target_positions: whether the model has an input `Input-Target-Position` (batch, targets) and gives the MLM
             output at these positions only.
+        packed: whether the model has an input `Input-Document` (batch, length); tokens see those with the same number
+            only, so that a row can hold several short documents.
         dtype: Keras dtype policy of all layers; None for the global one.
         name: of the Keras model.
 
     Attributes:
         model: the Keras model.
         config: the config.
+        load_report: what loading weights into `model` reported; None as long as they have their initial values.
+
+    Raises:
+        UserError: an argument is unknown, or has no meaning with this config.
     """
 
     def __init__(
@@ -54,26 +59,31 @@ class Transformer:
         with_nsp=False,
         custom_position_ids=False,
         target_positions=False,
+        packed=False,
         dtype=None,
         name=None,
     ):
+        check_arguments(config, application, with_mlm, with_pool, with_nsp, target_positions, dtype)
         self.config = config
+        self.load_report = None
         self.mask_kind = APPLICATIONS[application]
         self.with_mlm = with_mlm or application != "encoder"
         self.with_pool = with_pool or with_nsp
         self.with_nsp = with_nsp
         self.custom_position_ids = custom_position_ids
         self.target_positions = target_positions
+        self.packed = packed
         self.dtype = keras.dtype_policies.get(dtype) if dtype else keras.config.dtype_policy()
         self.model = self._build(name)
 
     # --- the order of things -------------------------------------------------------------------------------------
 
     def _build(self, name):
-        tokens = keras.Input((None,), dtype="int32", name="Input-Token")
-        segments = keras.Input((None,), dtype="int32", name="Input-Segment") if self.config.type_vocab_size else None
-        positions = keras.Input((None,), dtype="float32", name="Input-Position") if self.custom_position_ids else None
-        targets = keras.Input((None,), dtype="int32", name="Input-Target-Position") if self.target_positions else None
+        tokens = _input("Input-Token")
+        segments = _input("Input-Segment") if self.config.type_vocab_size else None
+        positions = _input("Input-Position", "float32") if self.custom_position_ids else None
+        documents = _input("Input-Document") if self.packed else None
+        targets = _input("Input-Target-Position") if self.target_positions else None
         self.token_embedding = TokenEmbedding(
             self.config.token_table_size,
             self.embedding_size,
@@ -82,15 +92,14 @@ class Transformer:
             name="Embedding-Token",
         )
         x = self.embed(tokens, segments, positions)
-        mask = AttentionMask(self.mask_kind, name="Attention-Mask")(
-            tokens, segments if self.mask_kind == "unilm" else None
-        )
+        segments_seen = segments if self.mask_kind == "unilm" else None
+        mask = AttentionMask(self.mask_kind, name="Attention-Mask")(tokens, segments_seen, documents)
         rotary = self.rotary_tables(x, positions)
         for index in range(self.config.num_hidden_layers):
             x = self.transform(x, index, attention_mask=mask, rotary=rotary)
         if self.config.norm_placement == "pre":
             x = self.norm("Output-Norm")(x)
-        inputs = [i for i in (tokens, segments, positions, targets) if i is not None]
+        inputs = [i for i in (tokens, segments, positions, documents, targets) if i is not None]
         return keras.Model(inputs, self.finish(x, targets), name=name or self.config.model_type)
 
     def embed(self, tokens, segments, positions):
@@ -206,3 +215,7 @@ class Transformer:
     def at_targets(self, x, targets):
         """The hidden states that the MLM head sees: all, or those at the target positions."""
         return x if targets is None else GatherPositions(dtype=self.dtype, name="Output-Target")(x, targets)
+
+
+def _input(name, dtype="int32"):
+    return keras.Input((None,), dtype=dtype, name=name)
