@@ -72,7 +72,7 @@ class ModelConfig(pydantic.BaseModel):
     num_hidden_layers: Annotated[int, Field(ge=1, le=1000)]  # two GAU layers weigh as much as one attention + FFN block
     intermediate_size: _Size
     num_attention_heads: Annotated[int, Field(ge=1, le=1000)]  # a GAU has one
-    hidden_act: str | list[str]  # a list makes the feed-forward layer gated
+    hidden_act: str | Annotated[list[str], Field(min_length=1)]  # a list makes the feed-forward layer gated
     hidden_dropout_prob: _Rate = 0.1
     attention_probs_dropout_prob: _Rate = 0.1
     type_vocab_size: Annotated[int, Field(ge=0, le=1000)] = 2  # 0: no segment input
@@ -152,6 +152,8 @@ class ModelConfig(pydantic.BaseModel):
                 f"{place}: rotary positions need an even attention_key_size, received {self.key_size}"
                 f"{'' if self.attention_key_size else ' (from hidden_size / num_attention_heads)'}."
             )
+        if self.residual == "deepnorm" and self.norm_placement == "pre":  # the stream would grow without bound
+            raise UserError(f"{place}: residual 'deepnorm' needs norm_placement 'post', received 'pre'.")
         if is_gau and isinstance(self.hidden_act, list):
             raise UserError(f"{place}: hidden_act of gau_alpha must be one name, received {self.hidden_act}.")
         for act in self.hidden_act if isinstance(self.hidden_act, list) else [self.hidden_act]:
@@ -230,7 +232,7 @@ def _with_architecture(values, place):
     name = "bert" if name == "roberta" else name
     if name == "roformer" and values.get("norm_type") == "rms_norm":
         name = "roformer_v2"  # Hugging Face files of RoFormerV2 say model_type "roformer"
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise UserError(f"{place}: model_type must be one of {', '.join(ARCHITECTURES)}, received {name!r}.")
     return {**ARCHITECTURES[name], **{k: v for k, v in values.items() if v is not None}, "model_type": name}
 

@@ -1,0 +1,39 @@
+"""TensorFlow without its start-up messages."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+
+
+def import_tensorflow_quietly():
+    """Import TensorFlow; what its C++ side says meanwhile is shown only if the import fails.
+
+    Later messages below the level of an error stay out as well. With 0 or 1 in the environment variable
+    TF_CPP_MIN_LOG_LEVEL (0 means everything) nothing is held back.
+    """
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "tensorflow" in sys.modules or level in ("0", "1"):
+        return
+    with _standard_error_held_back():
+        import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def _standard_error_held_back():
+    """Collect what is written to file descriptor 2, past `sys.stderr` too, and show it only after an exception."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held_back.seek(0)
+            with os.fdopen(os.dup(original), "wb") as standard_error:
+                shutil.copyfileobj(held_back, standard_error)
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)

@@ -1,0 +1,34 @@
+"""How a piece of text is stored: token ids and word starts in a few bytes.
+
+A record of n tokens is n ids (little-endian, 2 bytes each if the vocabulary has at most 65,536 ids, else 4), followed by
+one bit per token that says whether a word starts there (first token in the highest bit, ceil(n / 8) bytes). The length
+of the record tells n, so there is no header.
+"""
+
+import numpy as np
+
+
+class RecordCodec:
+    """Arguments:
+    vocab_size: int, the number of ids.
+    """
+
+    def __init__(self, vocab_size):
+        self.dtype = np.dtype("<u2" if vocab_size <= 2**16 else "<u4")
+
+    def encode(self, token_ids, word_starts):
+        """Bytes of a record.
+
+        Arguments:
+            token_ids: (tokens,) whole numbers.
+            word_starts: (tokens,) bool.
+        """
+        return token_ids.astype(self.dtype).tobytes() + np.packbits(word_starts).tobytes()
+
+    def decode(self, record):
+        """Two arrays (tokens,): token ids as int32, word starts as bool."""
+        bits_per_token = 8 * self.dtype.itemsize + 1
+        tokens = 8 * len(record) // bits_per_token
+        token_ids = np.frombuffer(record, self.dtype, tokens).astype(np.int32)
+        bits = np.frombuffer(record, np.uint8, offset=tokens * self.dtype.itemsize)
+        return token_ids, np.unpackbits(bits, count=tokens).view(bool)

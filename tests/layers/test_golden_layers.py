@@ -1,0 +1,168 @@
+"""Layers and functions equal the original implementation, number by number."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from rfv2_keras.layers import (
+    FeedForward,
+    GatedAttentionUnit,
+    LayerNorm,
+    MultiHeadAttention,
+    RMSNorm,
+    RotaryEmbedding,
+    apply_rotary,
+    attention_weights,
+    get_activation,
+)
+
+
+def close(actual, expected, atol=1e-5, rtol=1e-5):
+    np.testing.assert_allclose(ops.convert_to_numpy(actual), expected, atol=atol, rtol=rtol)
+
+
+def numbered_weights(arrays, suffix):
+    """`w0<suffix>`, `w1<suffix>`, … in order."""
+    count = sum(name.startswith("w") and name.endswith(suffix) for name in arrays)
+    return [arrays[f"w{i}{suffix}"] for i in range(count)]
+
+
+def with_weights(layer, weights, *shapes):
+    """The layer, built and given weights in the order in which the original lists them."""
+    layer.build(*shapes)
+    layer.set_weights(weights)
+    return layer
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_rotary_tables(golden_layer, index):
+    """The sinusoidal table of the original holds sines on even and cosines on odd channels."""
+    entry, arrays = golden_layer("sinusoidal_embeddings")
+    positions, table = np.atleast_2d(arrays[f"pos{index}"]), arrays[f"out{index}"]
+    layer = RotaryEmbedding(entry["args"][index]["dim"], base=entry["args"][index]["base"])
+    cos, sin = layer(ops.zeros((*positions.shape, 1)), ops.convert_to_tensor(positions))
+    table = table.reshape(cos.shape)
+    close(cos, np.repeat(table[..., 1::2], 2, axis=-1), atol=3e-5)
+    close(sin, np.repeat(table[..., ::2], 2, axis=-1), atol=3e-5)
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_apply_rotary(golden_layer, index):
+    """Three and four axes, common and own positions per row, length 1."""
+    _, arrays = golden_layer("apply_rotary_position_embeddings")
+    positions = arrays[f"pos{index}"]
+    layer = RotaryEmbedding(arrays[f"q{index}"].shape[-1])
+    rotary = layer(ops.zeros((*positions.shape, 1)), ops.convert_to_tensor(positions))
+    for name in "qk":
+        x = ops.convert_to_tensor(arrays[f"{name}{index}"])
+        close(apply_rotary(x, rotary), arrays[f"out_{name}{index}"])
+
+
+def test_attention_weights(golden_layer):
+    """All normalisations with and without padding, causal and UniLM masks, float bias, length 520."""
+    entry, arrays = golden_layer("attention_normalize")
+    for variant in entry["variants"]:
+        scores = arrays[variant["scores"]]
+        mask, bias = _mask_and_bias(variant, arrays)
+        weights = attention_weights(ops.convert_to_tensor(scores), variant["method"], mask=mask, bias=bias)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(weights), arrays[variant["key"]], atol=1e-5, rtol=1e-5, err_msg=variant["key"]
+        )
+    assert len(entry["variants"]) == 36
+
+
+def _mask_and_bias(variant, arrays):
+    """The original takes boolean masks for biases; here what a query may see is one mask."""
+    mask = None if variant["mask"] is None else arrays[variant["mask"]][:, None]
+    bias = None if variant["bias"] is None else arrays[variant["bias"].removesuffix("[None]")]
+    if bias is not None and bias.dtype == bool:
+        mask, bias = bias if mask is None else mask & bias, None
+    return mask, bias
+
+
+@pytest.mark.parametrize("index", range(9))
+def test_layer_norm(golden_layer, input_gradient, index):
+    """Nine sets of arguments, with an all-zero and a tiny row, and the gradient of the input."""
+    entry, arrays = golden_layer("layer_normalization")
+    arguments = {"epsilon": 1e-7, **entry["args"][index]["kwargs"]}
+    arguments["center"] = arguments.pop("zero_mean", True)
+    gamma, beta = 1.0, 0.0
+    if index == 7:  # the original also takes constants for its two weights
+        gamma, beta = arguments["scale"], arguments["offset"]
+        arguments |= {"scale": False, "offset": False}
+    weights = [arrays[f"{name}{index}"] for name in ("beta", "gamma") if f"{name}{index}" in arrays]
+    x = arrays["x"]
+    layer = with_weights(LayerNorm(**arguments), weights, x.shape)
+
+    def normalize(x):
+        return layer(x) * gamma + beta
+
+    close(normalize(x), arrays[f"out{index}"])
+    coefficients = np.cos(np.arange(x.size, dtype="float32")).reshape(x.shape)
+    gradient = input_gradient(lambda x: ops.sum(normalize(x) * coefficients), x)
+    close(gradient, arrays[f"dx{index}"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("index", [0, 8])
+def test_rms_norm(golden_layer, input_gradient, index):
+    """The norm of RoFormerV2 and GAU-α is the layer norm without centring and without weights."""
+    entry, arrays = golden_layer("layer_normalization")
+    layer = RMSNorm(entry["args"][index]["kwargs"].get("epsilon", 1e-7))
+    x = arrays["x"]
+    close(layer(x), arrays[f"out{index}"])
+    coefficients = np.cos(np.arange(x.size, dtype="float32")).reshape(x.shape)
+    close(input_gradient(lambda x: ops.sum(layer(x) * coefficients), x), arrays[f"dx{index}"], rtol=1e-4)
+
+
+def test_conditional_layer_norm(golden_layer):
+    _, arrays = golden_layer("layer_normalization_conditional")
+    layer = LayerNorm(1e-7, conditional=True, hidden_units=4, hidden_activation="tanh")
+    layer = with_weights(layer, numbered_weights(arrays, ""), arrays["x"].shape, arrays["cond"].shape)
+    close(layer(arrays["x"], arrays["cond"]), arrays["out"])
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_multi_head_attention(golden_layer, index):
+    """Self- and cross-attention, own sizes of keys and output, all normalisations, with and without bias."""
+    entry, arrays = golden_layer("multi_head_attention")
+    arguments = dict(entry["args"][index]["kwargs"])
+    arguments.pop("return_attention_scores", None)
+    q, k = arrays["q"], arrays["k"]
+    inputs = (q, k) if entry["args"][index]["mode"] == "cross" else (q,)
+    layer = MultiHeadAttention(**arguments)
+    layer = with_weights(layer, numbered_weights(arrays, f"_{index}"), *[x.shape for x in inputs])
+    close(layer(*inputs), arrays[f"out{index}_0"], atol=3e-5)
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_gated_attention_unit(golden_layer, index):
+    entry, arrays = golden_layer("gated_attention_unit")
+    defaults = {"use_bias": True, "normalization": "squared_relu"}
+    layer = GatedAttentionUnit(**{**defaults, **entry["args"][index]["kwargs"]})
+    layer = with_weights(layer, numbered_weights(arrays, f"_{index}"), arrays["x"].shape)
+    close(layer(arrays["x"]), arrays[f"out{index}"], atol=3e-5)
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_feed_forward(golden_layer, index):
+    """One activation, and two for the gated form."""
+    entry, arrays = golden_layer("feed_forward")
+    layer = FeedForward(**entry["args"][index]["kwargs"])
+    layer = with_weights(layer, numbered_weights(arrays, f"_{index}"), arrays["x"].shape)
+    close(layer(arrays["x"]), arrays[f"out{index}"])
+
+
+ACTIVATIONS = {
+    "gelu": "gelu_erf",
+    "gelu_erf": "gelu_erf",
+    "gelu_tanh": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "swish": "swish",
+    "silu": "swish",
+}
+
+
+@pytest.mark.parametrize(("name", "original"), ACTIVATIONS.items())
+def test_activations(golden_layer, name, original):
+    _, arrays = golden_layer("activations")
+    close(get_activation(name)(ops.convert_to_tensor(arrays["x"])), arrays[original])

@@ -1,0 +1,64 @@
+"""Gradient checkpointing computes attention and feed-forward layers twice and changes no gradient."""
+
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+def gradients_of(model, batch, training, jit):
+    """Gradients of the first training step after the model was made: the first dropout masks."""
+    tokens, segments, _ = batch([9, 6, 0], width=9)
+    coefficients = tf.random.stateless_normal((3, 9, 32), seed=(1, 2))
+
+    @tf.function(jit_compile=jit)
+    def compute():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model([tokens, segments], training=training) * coefficients)
+        return [tf.convert_to_tensor(g) for g in tape.gradient(loss, [w.value for w in model.trainable_weights])]
+
+    return compute
+
+
+@pytest.mark.parametrize(("dropout", "jit"), [(0.0, False), (0.3, False), (0.3, True)])
+@pytest.mark.parametrize("model_type", ["roformer_v2", "gau_alpha"])
+def test_same_gradients(small_model, batch, model_type, dropout, jit):
+    """With dropout, the second computation must drop the same elements."""
+    options = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    results = []
+    for checkpointing in (False, True):
+        model = small_model(
+            model_type, deviation=0.2, gradient_checkpointing=checkpointing, num_hidden_layers=1, **options
+        )
+        results.append(gradients_of(model, batch, training=True, jit=jit)())
+    for plain, recomputed in zip(*results, strict=True):
+        scale = np.abs(plain).max()
+        assert scale > 0
+        np.testing.assert_allclose(recomputed, plain, atol=1e-5 * scale, rtol=1e-4)
+
+
+def test_dropout_is_drawn_anew_for_each_step(small_model, batch):
+    model = small_model("roformer_v2", deviation=0.2, gradient_checkpointing=True)
+    compute = gradients_of(model, batch, training=True, jit=False)
+    assert not np.allclose(compute()[0], compute()[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("model_type", ["roformer_v2", "gau_alpha"])
+def test_something_is_computed_again(small_model, batch, model_type):
+    """The graph of a training step holds every softmax of the attention twice."""
+    counts = []
+    for checkpointing in (False, True):
+        model = small_model(model_type, gradient_checkpointing=checkpointing, num_hidden_layers=1)
+        graph = gradients_of(model, batch, training=True, jit=False).get_concrete_function().graph
+        operations = str(graph.as_graph_def())
+        counts.append(len(re.findall(r'op: "Softmax"', operations)))
+    assert counts == [1, 2]
+
+
+def test_config_keeps_it(small_model):
+    model = small_model("roformer_v2", gradient_checkpointing=True)
+    copy = type(model).from_config(model.get_config())
+    layers = [layer for layer in copy.layers if hasattr(layer, "gradient_checkpointing")]
+    assert len(layers) == 4
+    assert all(layer.gradient_checkpointing for layer in layers)
