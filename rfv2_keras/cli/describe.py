@@ -15,7 +15,9 @@ def describe(
 ):
     """Show what a model consists of: its parts, their parameters, and about how much memory it takes."""
     import_tensorflow_quietly()
+    from rfv2_keras.checkpoints import ModelDirectory, is_model_directory
     from rfv2_keras.config import ModelConfig
     from rfv2_keras.models.description import describe_model
 
-    print(describe_model(ModelConfig.read(config, model), batch, length))
+    values = ModelDirectory.read(config).config if is_model_directory(config) else ModelConfig.read(config, model)
+    print(describe_model(values, batch, length))

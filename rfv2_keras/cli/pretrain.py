@@ -1,5 +1,6 @@
 """`rfv2 pretrain`."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -20,4 +21,4 @@ def pretrain(
     from rfv2_keras.training import PretrainConfig
     from rfv2_keras.training import pretrain as run
 
-    run(PretrainConfig.read(config, overrides=set_ or []), resume=resume)
+    run(PretrainConfig.read(config, overrides=set_ or []), resume=resume, stream=sys.stdout)

@@ -14,8 +14,8 @@ STEPS_PER_WINDOW = 16  # steps whose rows are sorted by length together, where t
 class Batches:
     """Batches for masked language modelling.
 
-    `batch(seed, step)` depends on nothing but its arguments and the records, so a run resumes anywhere without the state
-    of an iterator, and any number of processes see one stream. Rows come in an order that is shuffled anew every epoch
+    `batch(seed, step)` depends on nothing but its arguments and the records, so a run resumes anywhere without the
+    state of an iterator, and any number of processes see one stream. Rows come in an order that is shuffled anew every epoch
     (`shuffled`), masks are drawn anew at every step.
 
     With several `buckets` the rows of 16 consecutive steps are put together by length, and the steps take turns in
@@ -39,9 +39,7 @@ class Batches:
         UserError: an argument does not fit the records.
     """
 
-    def __init__(
-        self, records, batch_size, *, maxlen=None, buckets=(), packed=False, mask_rate=0.15, whole_words=True
-    ):
+    def __init__(self, records, batch_size, *, maxlen=None, buckets=(), packed=False, mask_rate=0.15, whole_words=True):
         maxlen = maxlen or records.maxlen
         if maxlen < records.maxlen:
             raise UserError(
@@ -51,7 +49,9 @@ class Batches:
         if batch_size < 1 or batch_size >= 2**24:
             raise UserError(f"the batch size must be from 1 to {2**24 - 1}, received {batch_size}")
         if any(bucket <= SPECIAL_TOKENS or bucket > maxlen for bucket in buckets):
-            raise UserError(f"buckets must lie between {SPECIAL_TOKENS + 1} and maxlen {maxlen}, received {list(buckets)}")
+            raise UserError(
+                f"buckets must lie between {SPECIAL_TOKENS + 1} and maxlen {maxlen}, received {list(buckets)}"
+            )
         self._records, self._batch_size, self._packed = records, batch_size, packed
         self.buckets = (maxlen,) if packed else tuple(sorted({*buckets, maxlen}))
         self._packing = PackedRows(records.lengths, maxlen, SPECIAL_TOKENS) if packed else SingleRows(len(records))
@@ -68,8 +68,8 @@ class Batches:
             process, processes: int; process p of n gets the rows from p * batch_size // n on.
 
         Returns:
-            dict of int32 arrays: `token_ids` and `segment_ids` (rows, length), and `document_ids` (rows, length) if packed,
-            counting the documents of a row from 1, 0 on padding; `target_positions` and `target_ids` (rows, targets),
+            dict of int32 arrays: `token_ids` and `segment_ids` (rows, length), and `document_ids` (rows, length) if
+            packed, counting the documents of a row from 1, 0 on padding; `target_positions` and `target_ids` (rows, targets),
             where target id 0 means no target. Lengths are those of the global batch.
         """
         if not 0 <= process < processes:
@@ -87,21 +87,6 @@ class Batches:
             row_arrays = {name: array[index] for name, array in batch.items()}
             self._fill(row_arrays, [next(pieces) for _ in row], row_generator(seed, step, first + index))
         return batch
-
-    def stream(self, seed, first_step=0, last_step=2**62, process=0, processes=1, threads=2, prefetch=8):
-        """An iterator over the batches of the steps from `first_step` up to before `last_step`, read ahead by threads.
-
-        Arguments:
-            seed, process, processes: see `batch`.
-            threads: int, threads that make batches.
-            prefetch: int, batches kept ready.
-        """
-        import grain  # takes a second, and only training reads ahead
-
-        steps = grain.MapDataset.range(first_step, last_step)
-        batches = steps.map(lambda step: self.batch(seed, int(step), process, processes))
-        options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)
-        return iter(batches.to_iter_dataset(options))
 
     def _rows_of_step(self, seed, step):
         """The rows of the global batch and the length to which they are padded."""

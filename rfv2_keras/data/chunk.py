@@ -16,7 +16,7 @@ from rfv2_keras.data.sentences import SentenceCutter
 from rfv2_keras.data.tokens import DocumentTokenizer
 from rfv2_keras.errors import UserError
 
-# One record per group is what random access needs; compression would make records 5 % smaller and writing 9 times slower.
+# One record per group is what random access needs; compression would save 5 % of space and make writing 9 times slower.
 WRITER_OPTIONS = "group_size:1,uncompressed"
 ERRORS_KEPT = 20  # places of broken lines, per chunk; all are counted
 SPECIAL_TOKENS = 2  # [CLS] and [SEP] around a piece

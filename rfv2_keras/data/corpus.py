@@ -60,8 +60,8 @@ def cut_into_chunks(files):
     """Cut a corpus into chunks, each one the work for one shard of records.
 
     Chunks follow from the files and their sizes alone, so every machine that sees the corpus cuts it alike. A large
-    file is cut into spans of bytes, small files come together; a compressed file can only be read from its beginning and
-    stays whole.
+    file is cut into spans of bytes, small files come together; a compressed file can only be read from its beginning
+    and stays whole.
 
     Arguments:
         files: list of pairs (path, size in bytes).

@@ -1,8 +1,8 @@
 """How a piece of text is stored: token ids and word starts in a few bytes.
 
-A record of n tokens is n ids (little-endian, 2 bytes each if the vocabulary has at most 65,536 ids, else 4), followed by
-one bit per token that says whether a word starts there (first token in the highest bit, ceil(n / 8) bytes). The length
-of the record tells n, so there is no header.
+A record of n tokens is n ids (little-endian, 2 bytes each if the vocabulary has at most 65,536 ids, else 4), followed
+by one bit per token that says whether a word starts there (first token in the highest bit, ceil(n / 8) bytes). The
+length of the record tells n, so there is no header.
 """
 
 import numpy as np

@@ -9,8 +9,8 @@ def shuffled(positions, size, seed):
     """The items at some positions of an endless stream that goes through 0 .. size - 1 in a new order every epoch.
 
     Position p lies in epoch p // size; within an epoch every item comes exactly once. The order is a Feistel network
-    over the next power of four (Luby and Rackoff, 1988), walked on until the value lies below `size`; so the memory does
-    not depend on `size`, where a stored order of 200 million items takes 1.6 GB.
+    over the next power of four (Luby and Rackoff, 1988), walked on until the value lies below `size`; so the memory
+    does not depend on `size`, where a stored order of 200 million items takes 1.6 GB.
 
     Arguments:
         positions: (n,) whole numbers from 0.
@@ -41,7 +41,7 @@ def _feistel(values, keys, half):
 
 
 def _mix(values):
-    """Spread every bit over all 64 (splitmix64: Steele, Lea and Flood, 2014); multiplication wraps around on purpose."""
+    """Spread every bit over all 64 (splitmix64: Steele, Lea and Flood, 2014); products wrap around on purpose."""
     values = (values + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

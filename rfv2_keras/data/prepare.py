@@ -41,10 +41,10 @@ def prepare(
 ):
     """Clean, segment, tokenize and cut a corpus once, and write it as random-access records.
 
-    The corpus is cut into chunks (`cut_into_chunks`), and every chunk becomes one shard in two passes: first the digests
-    of all documents are taken, so that every process knows which documents are copies of earlier ones; then each chunk
-    is worked on by itself. So the bytes written do not depend on the number of workers or machines, nor on whether the
-    work was interrupted: the same call continues where it stopped.
+    The corpus is cut into chunks (`cut_into_chunks`), and every chunk becomes one shard in two passes: first the
+    digests of all documents are taken, so that every process knows which documents are copies of earlier ones; then
+    each chunk is worked on by itself. So the bytes written do not depend on the number of workers or machines, nor on
+    whether the work was interrupted: the same call continues where it stopped.
 
     With `part` several machines that share `out_dir` each write their part of the shards; whoever comes last writes the
     index. A part that starts before others have taken digests takes them itself, so parts may run at any time and in
@@ -112,8 +112,8 @@ def _checked_segmenter(segmenter, workers):
     except Exception as error:
         if workers > 1:
             raise UserError(
-                f"the word segmenter {segmenter.name} cannot be sent to worker processes ({error}); define it at the top "
-                "level of a module, or use one worker"
+                f"the word segmenter {segmenter.name} cannot be sent to worker processes ({error}); define it at the "
+                "top level of a module, or use one worker"
             ) from error
     return segmenter.name
 
@@ -197,7 +197,10 @@ def _finish(job, plan, tokenizer, keep_work):
     summaries = [read_json(job.summary(chunk)) for chunk in chunks]
     totals = _totals(summaries)
     if not totals["records"]:
-        raise UserError(f"{job.folder}: the corpus gave no records: {totals['empty']} documents are empty and {totals['broken']} lines broken")
+        raise UserError(
+            f"{job.folder}: the corpus gave no records: {totals['empty']} documents are empty and "
+            f"{totals['broken']} lines broken"
+        )
     with written_whole(job.folder / VOCABULARY, job.work) as temporary:
         save_vocab(temporary, tokenizer.token_dict)
     write_array(job.folder / LENGTHS, np.concatenate([np.load(job.lengths(chunk)) for chunk in chunks]), job.work)

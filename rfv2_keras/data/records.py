@@ -34,8 +34,8 @@ class Records:
         start_id, end_id, mask_id: int, ids of [CLS], [SEP], [MASK].
 
     Raises:
-        UserError: the folder holds no finished records, a file is missing, damaged or of another size, or the vocabulary
-            is another one.
+        UserError: the folder holds no finished records, a file is missing, damaged or of another size, or the
+            vocabulary is another one.
     """
 
     def __init__(self, folder, vocab_hash=None, verify=False):
@@ -44,12 +44,13 @@ class Records:
         if vocab_hash is not None and vocab_hash != self.index["vocab_sha256"]:
             raise UserError(
                 f"{folder}: the records were made with another vocabulary (SHA-256 {self.index['vocab_sha256'][:12]}…, "
-                f"{self.index['vocab_size']} tokens) than the one given (SHA-256 {vocab_hash[:12]}…); prepare the corpus "
-                f"again or use {self.folder / VOCABULARY}"
+                f"{self.index['vocab_size']} tokens) than the one given (SHA-256 {vocab_hash[:12]}…); prepare the "
+                f"corpus again or use {self.folder / VOCABULARY}"
             )
         self.maxlen = self.index["maxlen"]
         self.vocab_size = self.index["vocab_size"]
-        self.start_id, self.end_id, self.mask_id = (self.index["special_ids"][name] for name in ("start", "end", "mask"))
+        special_ids = self.index["special_ids"]
+        self.start_id, self.end_id, self.mask_id = (special_ids[name] for name in ("start", "end", "mask"))
         self._codec = RecordCodec(self.vocab_size)
         shards = [shard for shard in self.index["shards"] if shard["records"]]
         for shard in shards:

@@ -81,7 +81,7 @@ class DocumentTokenizer:
         return NO_TOKEN if is_space(character) or is_dropped(character) else PART_OF_WORD
 
     def _insert(self, words, places, ids, is_token, sizes, counts):
-        """Put the ids of some words, by their places among all words, between the ids of the characters of the others."""
+        """Put the ids of some words, by their places among all words, between those of the characters of the others."""
         pieces = [self._words[word] for word in words]
         counts[places] = [len(piece) // ids.itemsize for piece in pieces]
         inserted = np.zeros(len(sizes), bool)

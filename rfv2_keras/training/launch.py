@@ -42,7 +42,8 @@ def _environment(workers, index, gpus):
     environment = dict(os.environ)
     environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
     if gpus:
-        environment["CUDA_VISIBLE_DEVICES"] = str(index)
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # the GPUs that this job was given, if someone has chosen
+        environment["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index] if visible else str(index)
     return environment
 
 

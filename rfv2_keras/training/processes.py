@@ -6,8 +6,7 @@ import os
 import tensorflow as tf
 
 from rfv2_keras.errors import UserError
-
-SLURM_PORT = 29400
+from rfv2_keras.training.slurm import is_slurm_step, read_slurm_task
 
 
 class SingleProcess:
@@ -68,20 +67,34 @@ def join_processes():
     """The processes of this run: from `TF_CONFIG`, else from Slurm's variables, else this one alone.
 
     Raises:
-        UserError: `TF_CONFIG` cannot be read.
+        UserError: `TF_CONFIG` or Slurm's variables cannot be read, or there are more tasks than GPUs.
     """
     if "TF_CONFIG" in os.environ:
         rank, count = _read_tf_config(os.environ["TF_CONFIG"])
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        gpus = len(tf.config.list_physical_devices("GPU"))
-        rank, count = int(os.environ["SLURM_PROCID"]), int(os.environ["SLURM_STEP_NUM_TASKS"])
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-            port_base=SLURM_PORT, gpus_per_node=gpus, gpus_per_task=min(gpus, 1), auto_set_gpu=gpus > 1
+    elif is_slurm_step(os.environ):
+        task = read_slurm_task(os.environ)
+        rank, count = task.rank, len(task.workers)
+        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+            tf.train.ClusterSpec({"worker": task.workers}),
+            task_type="worker",
+            task_id=rank,
+            rpc_layer="grpc",
+            num_accelerators={"GPU": _take_gpu(task.local_rank)},
         )
     else:
         return SingleProcess()
     return WorkerProcesses(rank, count, resolver) if count > 1 else SingleProcess()
+
+
+def _take_gpu(local_rank):
+    """Leave the other tasks of this node their GPUs; the number of GPUs that this process has then, 0 or 1."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if len(gpus) > 1:  # a task that sees one GPU was given its own
+        if local_rank >= len(gpus):
+            raise UserError(f"Slurm task {local_rank} of this node finds {len(gpus)} GPUs; ask for one per task.")
+        tf.config.set_visible_devices(gpus[local_rank], "GPU")
+    return min(len(gpus), 1)
 
 
 def _read_tf_config(text):

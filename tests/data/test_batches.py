@@ -12,6 +12,7 @@ import pytest
 from rfv2_keras.data.batches import Batches
 from rfv2_keras.errors import UserError
 
+
 class First:
     """The first records of a folder."""
 
@@ -53,8 +54,8 @@ def test_form(records, kind):
     batches = Batches(records, 8, **kind)
     batch = batches.batch(seed=1, step=3)
     length, targets = batch["token_ids"].shape[1], batch["target_ids"].shape[1]
-    names = {"token_ids", "segment_ids", "target_positions", "target_ids"} | ({"document_ids"} if "packed" in kind else set())
-    assert set(batch) == names
+    names = {"token_ids", "segment_ids", "target_positions", "target_ids"}
+    assert set(batch) == names | ({"document_ids"} if "packed" in kind else set())
     assert length in batches.buckets
     for name, array in batch.items():
         assert array.dtype == np.int32
@@ -203,22 +204,6 @@ def test_records_shorter_than_a_window(records):
     counts = Counter(text for step in range(48) for text in documents(batches.batch(0, step), records))
     assert sum(counts.values()) == 48 * 8
     assert set(counts.values()) == {128}
-
-
-def test_the_stream_gives_the_batches(records):
-    """Read ahead by threads, in order, from any step."""
-    batches = Batches(records, 8, buckets=(16, 32))
-    stream = batches.stream(4, 7, 20, process=1, processes=2, threads=3)
-    assert [digest(batch) for batch in stream] == [digest(batches.batch(4, step, 1, 2)) for step in range(7, 20)]
-    endless = batches.stream(4, 10**6)
-    assert digest(next(endless)) == digest(batches.batch(4, 10**6))
-
-
-def test_an_error_reaches_the_reader_of_the_stream(records, monkeypatch):
-    batches = Batches(records, 8)
-    monkeypatch.setattr(type(records), "read", lambda self, indices: (_ for _ in ()).throw(OSError("disk gone")))
-    with pytest.raises(OSError, match="disk gone"):
-        next(batches.stream(4, 0))
 
 
 @pytest.mark.parametrize(

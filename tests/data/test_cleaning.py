@@ -30,7 +30,7 @@ def test_examples(text, expected):
 @settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Z", "C"])))
 def test_result_is_clean(text):
-    """Composed form; no control, format or surrogate character; nothing else is lost; cleaning again changes nothing."""
+    """Composed form without control, format or surrogates; nothing else is lost; cleaning again changes nothing."""
     result = clean(text)
     assert unicodedata.is_normalized("NFC", result)
     assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in result if c not in "\t\n\r")

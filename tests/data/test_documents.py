@@ -2,6 +2,7 @@
 what is broken is named with its place while the rest is read."""
 
 import gzip
+import itertools
 import json
 import os
 
@@ -17,7 +18,7 @@ from rfv2_keras.data.documents import DocumentReader, is_json
 from rfv2_keras.data.lines import LineReader
 from rfv2_keras.errors import UserError
 
-TEXTS = ["第一篇。", "second \u2028 document\u2029\x85 with odd line ends", "tab\tand \\ \"quotes\"", "最后"]
+TEXTS = ["第一篇。", "second \u2028 document\u2029\x85 with odd line ends", 'tab\tand \\ "quotes"', "最后"]
 
 
 def whole(path):
@@ -91,7 +92,7 @@ def test_spans_cover_every_line_once(tmp_path_factory, lines, cuts, last_end):
     size = path.stat().st_size
     edges = sorted({0, size, *(min(cut, size) for cut in cuts)})
     found = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         found += list(LineReader(Span(str(path), start, end), pytest.fail))
     expected = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
     assert found == (expected[:-1] if expected[-1] == b"" else expected)

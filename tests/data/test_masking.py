@@ -124,7 +124,7 @@ def test_draws_depend_on_seed_step_and_row():
 
 
 def test_draws_are_pinned():
-    """A resumed run must see the masks that it would have seen, with later versions of numpy and of this package too."""
+    """A resumed run must see the masks that it would have seen, with later versions of numpy and this package too."""
     assert row_generator(1, 2, 3).random(3).tolist() == [0.15380753780515188, 0.1587334148139663, 0.589606163008537]
     ids = row_generator(2**63 + 1, 2**39, 2**24 - 1).integers(1, 12000, 4, np.int32)
     assert ids.tolist() == [8137, 8136, 7400, 9622]

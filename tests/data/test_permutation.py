@@ -25,7 +25,8 @@ def test_an_item_depends_on_its_position_alone(positions, seed):
 
 def test_orders_differ():
     size = 1000
-    orders = [shuffled(np.arange(e * size, (e + 1) * size), size, s) for e, s in [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)]]
+    epochs_and_seeds = [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)]
+    orders = [shuffled(np.arange(e * size, (e + 1) * size), size, s) for e, s in epochs_and_seeds]
     for i, first in enumerate(orders):
         for second in orders[:i]:
             # Two random orders have one item in place on average, and a correlation of at most 4 / sqrt(size).

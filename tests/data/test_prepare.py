@@ -1,4 +1,4 @@
-"""Preparing a corpus: the records are the tokens of the text, and their bytes depend on the text and the settings alone,
+"""Preparing a corpus: the records are the tokens of the text, and their bytes depend on the text and the settings only,
 not on workers, parts, interruptions or the order in which things happen."""
 
 import hashlib
@@ -23,7 +23,7 @@ from rfv2_keras.text.tokenizer import Tokenizer
 from rfv2_keras.text.word_tokenizer import WordTokenizer
 
 
-@pytest.fixture()
+@pytest.fixture
 def small_chunks(monkeypatch):
     """Chunks of 16 KiB, so that little text makes many."""
     monkeypatch.setattr(corpus_module, "SMALLEST_CHUNK", 2**14)
@@ -70,7 +70,8 @@ def test_records_are_the_tokens_of_the_text(with_copies, texts, vocab, tmp_path,
     originals = [words(text) for text in dict.fromkeys(documents)]
     pieces = records.read(range(len(records)))
     np.testing.assert_array_equal(
-        np.concatenate([token_ids for token_ids, _ in pieces]), np.concatenate([token_ids for token_ids, _ in originals])
+        np.concatenate([token_ids for token_ids, _ in pieces]),
+        np.concatenate([token_ids for token_ids, _ in originals]),
     )
     assert sum(starts.sum() for _, starts in pieces) == sum(len(starts) for _, starts in originals)
     np.testing.assert_array_equal(records.lengths, [len(token_ids) for token_ids, _ in pieces])
@@ -122,7 +123,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize(("workers", "files"), [(1, 1), (1, 12), (2, 8)])
 def test_killed_and_run_again(with_copies, vocab, tmp_path, small_chunks, root, workers, files):
-    """After `kill -9` the same call ends with the same bytes; finished shards are not written again; no worker stays."""
+    """After `kill -9` the same call ends with the same bytes; finished shards are kept, and no worker stays."""
     run([with_copies], vocab, tmp_path / "whole")
     out = tmp_path / "out"
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -263,6 +264,10 @@ def test_workers_do_not_import_tensorflow(root):
     """Dozens of workers would spend gigabytes and minutes on it."""
     code = "import sys, rfv2_keras.data.prepare; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     result = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert result.stdout.split() == ["False", "False"]

@@ -11,7 +11,7 @@ from rfv2_keras.data.records import Records
 from rfv2_keras.errors import UserError
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(records, tmp_path):
     """A copy that may be damaged."""
     return shutil.copytree(records.folder, tmp_path / "copy")

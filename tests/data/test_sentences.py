@@ -1,4 +1,4 @@
-"""Cutting: pieces cover the document, none is too long, cuts lie at sentence ends where possible, else between words."""
+"""Cutting: pieces cover the document, none is too long, cuts lie at sentence ends if possible, else between words."""
 
 import numpy as np
 import pytest

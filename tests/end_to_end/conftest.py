@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-WORDS = "今天 天气 很好 我们 一起 去 公园 散步 看见 许多 花 和 树 孩子 在 草地 上 跑 老人 坐 着 说话 明天 可能 下雨".split()
+WORDS = (
+    "今天 天气 很好 我们 一起 去 公园 散步 看见 许多 花 和 树 孩子 在 草地 上 跑 老人 坐 着 说话 明天 可能 下雨".split()
+)
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +22,9 @@ def rfv2():
         command = [sys.executable, "-m", "rfv2_keras.cli", *map(str, arguments)]
         result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, **options)
         if check and result.returncode:
-            pytest.fail(f"rfv2 {' '.join(map(str, arguments))} ended with {result.returncode}:\n{result.stderr[-3000:]}")
+            pytest.fail(
+                f"rfv2 {' '.join(map(str, arguments))} ended with {result.returncode}:\n{result.stderr[-3000:]}"
+            )
         return result
 
     return run
@@ -35,7 +39,9 @@ def records(tmp_path_factory, rfv2):
     (folder / "corpus.json").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set("".join(WORDS) + "。"))]
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
-    rfv2("prepare", folder / "corpus.json", "--vocab", folder / "vocab.txt", "--out", folder / "records", "--maxlen", 32)
+    rfv2(
+        "prepare", folder / "corpus.json", "--vocab", folder / "vocab.txt", "--out", folder / "records", "--maxlen", 32
+    )
     return folder / "records"
 
 

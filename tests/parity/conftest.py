@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+ENVIRONMENT = HERE.parent / "environments" / "bert4keras.py"
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,7 @@ def bert4keras(tmp_path_factory):
         "CUDA_VISIBLE_DEVICES": "-1",  # full float32 precision, and the accelerator is left to the tested process
     }
     environment.pop("PYTHONPATH", None)
-    python = _output([sys.executable, HERE / "reference_venv.py"], os.environ).strip()
+    python = _output([sys.executable, ENVIRONMENT], os.environ).strip()
 
     def answer(requests):
         file = tmp_path_factory.mktemp("bert4keras") / "requests.json"

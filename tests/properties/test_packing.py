@@ -11,8 +11,9 @@ from rfv2_keras.models import APPLICATIONS, ARCHITECTURES
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_documents_do_not_see_each_other(small_model, batch, model_type, application):
     """With positions of their own, which learned positions need; the end of the row belongs to no document."""
-    options = {"deviation": 0.2, "application": application, "with_mlm": "linear", "custom_position_ids": True}
-    alone, packed = small_model(model_type, **options), small_model(model_type, packed=True, **options)
+    options = {"application": application, "custom_position_ids": True, "num_hidden_layers": 1}
+    options |= {"with_mlm": "linear", "deviation": 0.2}
+    alone, packed = [small_model(model_type, packed=packed, **options) for packed in (False, True)]
     lengths = [5, 1, 4]
     tokens, segments, valid = batch(lengths, width=5)
     positions = np.broadcast_to(np.arange(5, dtype="float32"), tokens.shape)

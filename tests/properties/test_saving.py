@@ -35,9 +35,13 @@ VARIANTS = {
     "checkpointing": {"gradient_checkpointing": True},
     "bfloat16": {"dtype": "mixed_bfloat16"},
 }
+GAU_VARIANTS = ("alpha warm-up", "pre-norm, rezero", "other norm", "other attention", "checkpointing", "bfloat16")
 CASES = [
-    *[(model_type, options) for model_type in ("roformer_v2", "gau_alpha") for options in (HEADS | VARIANTS).items()],
-    *[(model_type, options) for model_type in ("roformer", "bert") for options in (HEADS | POOLERS).items()],
+    *[("roformer_v2", case) for case in (HEADS | VARIANTS).items()],
+    *[("gau_alpha", case) for case in (HEADS | {name: VARIANTS[name] for name in GAU_VARIANTS}).items()],
+    *[("bert", case) for case in (HEADS | POOLERS).items()],
+    *[("roformer", case) for case in POOLERS.items()],
+    ("roformer", ("encoder", {})),
     ("roformer_v2", ("gated", {"hidden_act": ["swish", "linear"]})),
     ("bert", ("small embeddings", {"embedding_size": 8, "with_mlm": "linear"})),
     ("bert", ("custom positions", {"custom_position_ids": True})),

@@ -1,0 +1,1 @@
+"""Corpus to records to batches; masking; length buckets. Needs no Keras."""
