@@ -1,30 +1,29 @@
-"""RoFormerV2 and GAU-α, with RoFormer and BERT as baselines, on Keras 3."""
+"""RoFormerV2 and GAU-α, with RoFormer and BERT as baselines, on Keras 3.
 
-# ruff: noqa: E402 - an old Keras must be named before the imports below fail on it.
+The public names are imported when they are first used, so that what needs no Keras, such as `rfv2 --help` and the
+processes that prepare a corpus, starts at once. A saved `.keras` file holds layers of this package: run
+`import rfv2_keras.layers` before `keras.saving.load_model`.
+"""
 
-import keras
-
-from rfv2_keras.requirements import check_keras
-
-check_keras(keras.__version__)
-
-from rfv2_keras.builder import build_transformer_model
-from rfv2_keras.config import ModelConfig
-from rfv2_keras.errors import UserError
-from rfv2_keras.layers import (
-    BiasFreeDense,
-    FeedForward,
-    GatedAttentionUnit,
-    LayerNorm,
-    MultiHeadAttention,
-    ResidualBranch,
-    RMSNorm,
-    RotaryEmbedding,
-    TokenEmbedding,
-)
-from rfv2_keras.text import Tokenizer
+import importlib
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "BiasFreeDense": "layers",
+    "FeedForward": "layers",
+    "GatedAttentionUnit": "layers",
+    "LayerNorm": "layers",
+    "ModelConfig": "config",
+    "MultiHeadAttention": "layers",
+    "RMSNorm": "layers",
+    "ResidualBranch": "layers",
+    "RotaryEmbedding": "layers",
+    "TokenEmbedding": "layers",
+    "Tokenizer": "text",
+    "UserError": "errors",
+    "build_transformer_model": "builder",
+}
 
 __all__ = [
     "BiasFreeDense",
@@ -41,3 +40,13 @@ __all__ = [
     "UserError",
     "build_transformer_model",
 ]
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -191,14 +191,14 @@ def test_new_keras(version):
 
 
 def test_old_keras_is_named_before_anything_fails(root):
-    code = "import keras; keras.__version__ = '3.11.0'; import rfv2_keras"
+    code = "import keras; keras.__version__ = '3.11.0'; import rfv2_keras.layers"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.stderr.splitlines()[-1].startswith("ImportError: rfv2_keras needs Keras 3.12 or newer, found 3.11.0")
 
 
 def test_import_brings_in_no_tensorflow_of_its_own(root):
     """With tensorflow hidden, the package imports as soon as Keras does (here: on a backend of numpy alone)."""
-    code = "import sys; sys.modules['tensorflow'] = None; import rfv2_keras; print(rfv2_keras.__version__)"
+    code = "import sys; sys.modules['tensorflow'] = None; import rfv2_keras as r; r.build_transformer_model; print(r.__version__)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,

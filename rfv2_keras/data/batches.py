@@ -15,8 +15,8 @@ class Batches:
     """Batches for masked language modelling.
 
     `batch(seed, step)` depends on nothing but its arguments and the records, so a run resumes anywhere without the
-    state of an iterator, and any number of processes see one stream. Rows come in an order that is shuffled anew every epoch
-    (`shuffled`), masks are drawn anew at every step.
+    state of an iterator, and any number of processes see one stream. Rows come in an order that is shuffled anew every
+    epoch (`shuffled`), masks are drawn anew at every step.
 
     With several `buckets` the rows of 16 consecutive steps are put together by length, and the steps take turns in
     random order; each batch is padded to the smallest bucket that holds it, so that XLA compiles one shape per bucket.
@@ -69,8 +69,8 @@ class Batches:
 
         Returns:
             dict of int32 arrays: `token_ids` and `segment_ids` (rows, length), and `document_ids` (rows, length) if
-            packed, counting the documents of a row from 1, 0 on padding; `target_positions` and `target_ids` (rows, targets),
-            where target id 0 means no target. Lengths are those of the global batch.
+            packed, counting the documents of a row from 1, 0 on padding; `target_positions` and `target_ids` (rows,
+            targets), where target id 0 means no target. Lengths are those of the global batch.
         """
         if not 0 <= process < processes:
             raise UserError(f"process must be from 0 to {processes - 1}, received {process}")

@@ -75,7 +75,6 @@ def prepare(
         raise UserError(f"maxlen must be a whole number of tokens from 8 to {2**16}, received {maxlen!r}")
     if text_documents not in TEXT_DOCUMENTS:
         raise UserError(f"text_documents must be one of {', '.join(TEXT_DOCUMENTS)}, received {text_documents!r}")
-    workers = workers or _available_cores()
     index, parts = _parse_part(part)
     tokenizer = Tokenizer(vocab_path, do_lower_case=do_lower_case)
     files = list_files(corpus_paths)
@@ -89,10 +88,6 @@ def prepare(
     except OSError as error:
         raise UserError(f"{out_dir}: the records cannot be written: {error}") from error
     return _summary(job)
-
-
-def _available_cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _parse_part(part):
@@ -110,7 +105,7 @@ def _checked_segmenter(segmenter, workers):
     try:
         pickle.dumps(segmenter)
     except Exception as error:
-        if workers > 1:
+        if workers != 1:
             raise UserError(
                 f"the word segmenter {segmenter.name} cannot be sent to worker processes ({error}); define it at the "
                 "top level of a module, or use one worker"

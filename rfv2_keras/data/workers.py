@@ -1,6 +1,7 @@
 """Doing independent work in several processes, with progress on the way."""
 
 import multiprocessing
+import os
 import signal
 import traceback
 from multiprocessing.connection import wait
@@ -21,7 +22,7 @@ def run_in_processes(make, arguments, items, workers, progress):
         make: function or class.
         arguments: tuple.
         items: list.
-        workers: int.
+        workers: int; None for one per core that this process may use.
         progress: function of a number of bytes, called in this process.
 
     Yields:
@@ -30,7 +31,7 @@ def run_in_processes(make, arguments, items, workers, progress):
     Raises:
         UserError: raised by the function; or a worker was killed.
     """
-    workers = min(workers, len(items))
+    workers = min(workers or _available_cores(), len(items))
     if workers <= 1:
         if items:
             function = make(*arguments)
@@ -50,6 +51,10 @@ def run_in_processes(make, arguments, items, workers, progress):
             connection.close()
             process.terminate()
             process.join()
+
+
+def _available_cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _results(processes, waiting, progress):

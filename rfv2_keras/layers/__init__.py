@@ -1,5 +1,13 @@
 """The building blocks, one per file. They use keras.ops only and run on every Keras backend."""
 
+# ruff: noqa: E402 - an old Keras must be named before the imports below fail on it.
+
+import keras
+
+from rfv2_keras.requirements import check_keras
+
+check_keras(keras.__version__)
+
 from rfv2_keras.layers.activations import get_activation
 from rfv2_keras.layers.attention_mask import AttentionMask
 from rfv2_keras.layers.attention_weights import attention_weights

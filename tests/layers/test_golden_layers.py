@@ -99,7 +99,7 @@ def test_layer_norm(golden_layer, input_gradient, index):
 
     close(normalize(x), arrays[f"out{index}"])
     coefficients = np.cos(np.arange(x.size, dtype="float32")).reshape(x.shape)
-    gradient = input_gradient(lambda x: ops.sum(normalize(x) * coefficients), x)
+    gradient = input_gradient(lambda x: ops.sum(ops.multiply(normalize(x), coefficients)), x)
     close(gradient, arrays[f"dx{index}"], rtol=1e-4)
 
 
@@ -111,7 +111,7 @@ def test_rms_norm(golden_layer, input_gradient, index):
     x = arrays["x"]
     close(layer(x), arrays[f"out{index}"])
     coefficients = np.cos(np.arange(x.size, dtype="float32")).reshape(x.shape)
-    close(input_gradient(lambda x: ops.sum(layer(x) * coefficients), x), arrays[f"dx{index}"], rtol=1e-4)
+    close(input_gradient(lambda x: ops.sum(ops.multiply(layer(x), coefficients)), x), arrays[f"dx{index}"], rtol=1e-4)
 
 
 def test_conditional_layer_norm(golden_layer):

@@ -85,7 +85,11 @@ class GoldenCase:
 
 def _weighted_sum(golden):
     """sum_i sum(output_i · coefficients_i)."""
-    return lambda outputs: sum(ops.sum(output * golden[f"__coef{i}__"]) for i, output in enumerate(outputs))
+
+    def loss(outputs):
+        return sum(ops.sum(ops.multiply(output, golden[f"__coef{i}__"])) for i, output in enumerate(outputs))
+
+    return loss
 
 
 def _cross_entropy(golden):
@@ -95,7 +99,7 @@ def _cross_entropy(golden):
 
     def loss(outputs):
         losses = keras.losses.sparse_categorical_crossentropy(labels, outputs[-1], from_logits=True)
-        return ops.sum(losses * is_target) / (is_target.sum() + 1e-7)
+        return ops.sum(ops.multiply(losses, is_target)) / (is_target.sum() + 1e-7)
 
     return loss
 
@@ -113,7 +117,7 @@ def _outputs_and_gradients(model, inputs, losses, jit):
     compute = {"tensorflow": _on_tensorflow, "jax": _on_jax, "torch": _on_torch}[keras.backend.backend()]
     outputs, results = compute(model, inputs, losses, jit)
     numpy = ops.convert_to_numpy
-    return [numpy(x) for x in outputs], [(float(value), [numpy(g) for g in gradients]) for value, gradients in results]
+    return [numpy(x) for x in outputs], [(float(numpy(value)), [numpy(g) for g in gradients]) for value, gradients in results]
 
 
 def _on_tensorflow(model, inputs, losses, jit):
