@@ -198,7 +198,10 @@ def test_old_keras_is_named_before_anything_fails(root):
 
 def test_import_brings_in_no_tensorflow_of_its_own(root):
     """With tensorflow hidden, the package imports as soon as Keras does (here: on a backend of numpy alone)."""
-    code = "import sys; sys.modules['tensorflow'] = None; import rfv2_keras as r; r.build_transformer_model; print(r.__version__)"
+    code = (
+        "import sys; sys.modules['tensorflow'] = None; import rfv2_keras;"
+        "rfv2_keras.build_transformer_model; print(rfv2_keras.__version__)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,

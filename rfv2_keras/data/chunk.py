@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from array_record.python.array_record_module import ArrayRecordWriter
 
 from rfv2_keras.data.cleaning import TextCleaner
 from rfv2_keras.data.documents import DocumentReader
 from rfv2_keras.data.duplicates import digest
-from rfv2_keras.data.encoding import RecordCodec
+from rfv2_keras.data.encoding import RecordCodec, ShardFile
 from rfv2_keras.data.files import file_sha256, write_array, write_json, written_whole
 from rfv2_keras.data.sentences import SentenceCutter
 from rfv2_keras.data.tokens import DocumentTokenizer
 from rfv2_keras.errors import UserError
 
-# One record per group is what random access needs; compression would save 5 % of space and make writing 9 times slower.
-WRITER_OPTIONS = "group_size:1,uncompressed"
 ERRORS_KEPT = 20  # places of broken lines, per chunk; all are counted
 SPECIAL_TOKENS = 2  # [CLS] and [SEP] around a piece
 
@@ -137,7 +134,7 @@ class ShardWriter:
         documents = ChunkReader(self._job, chunk, progress)
         shard = self._job.shard(chunk)
         with written_whole(shard, self._job.work) as temporary:
-            writer = ArrayRecordWriter(str(temporary), WRITER_OPTIONS)
+            writer = ShardFile(temporary)
             for text in self._originals(chunk, documents, counts):
                 records = len(lengths)
                 for token_ids, starts in self.pieces(text):

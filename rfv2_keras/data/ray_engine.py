@@ -37,7 +37,7 @@ class RayEngine:
             )
             for row in results.iter_rows():
                 size, result = pickle.loads(row["result"])
-                if isinstance(result, UserError):
+                if isinstance(result, Exception):
                     raise result
                 progress(size)
                 yield row["item"], result
@@ -62,7 +62,7 @@ class _RayWorker:
         sizes = []
         try:
             result = self._function(row["item"], sizes.append)
-        except UserError as error:  # Ray would wrap it in errors of its own
+        except (UserError, OSError) as error:  # Ray would wrap it in errors of its own
             result = error
         # Ray's tables have types of their own, pickled bytes come back as they were.
         return {"item": row["item"], "result": pickle.dumps((sum(sizes), result))}
@@ -73,5 +73,5 @@ def _import_ray():
         import ray
         import ray.data
     except ImportError as error:
-        raise UserError(f"the Ray engine needs the package ray, run: pip install 'rfv2-keras[ray]' ({error})") from error
+        raise UserError(f"the Ray engine needs Ray Data, run: pip install 'rfv2-keras[ray]' ({error})") from error
     return ray

@@ -4,16 +4,16 @@ import bisect
 
 import numpy as np
 
-SENTENCE_ENDS = "。！？!?…；;"
+SENTENCE_ENDS = "。．！？；….!?;"
 CLOSING_MARKS = "”’」』）)》】\"'"  # belong to the sentence that ends before them
 
 
 class SentenceCutter:
     """Cuts token ids into pieces of at most `size`, at sentence ends where possible.
 
-    A sentence ends after one of `SENTENCE_ENDS` and the closing marks that follow it, and at every line end. Each piece
-    takes as many whole sentences as fit; a sentence that is too long by itself is cut before a word, and a word only if
-    it alone is longer than a piece.
+    A sentence ends after one of `SENTENCE_ENDS` and the closing marks that follow it, if a word starts there (so not
+    in 3.14), and at every line end. Each piece takes as many whole sentences as fit; a sentence that is too long by
+    itself is cut before a word, and a word only if it alone is longer than a piece.
 
     Arguments:
         token_dict: dict from token to id.
@@ -42,7 +42,7 @@ class SentenceCutter:
             if total:
                 yield 0, total
             return
-        sentences = np.union1d(self._sentence_ends(token_ids), line_ends).tolist()
+        sentences = np.union1d(self._sentence_ends(token_ids, word_starts), line_ends).tolist()
         words = np.flatnonzero(word_starts).tolist()
         start = 0
         while total - start > self.size:
@@ -52,14 +52,14 @@ class SentenceCutter:
             start = end
         yield start, total
 
-    def _sentence_ends(self, token_ids):
+    def _sentence_ends(self, token_ids, word_starts):
         """Numbers of tokens up to the end of each sentence, the last one left out."""
         ends, closes = self._ends[token_ids], self._closes[token_ids]
         index = np.arange(len(token_ids))
         last_end = np.maximum.accumulate(np.where(ends, index, -1))
         last_text = np.maximum.accumulate(np.where(ends | closes, -1, index))
         closing = last_end > last_text  # nothing but marks since the last end
-        return np.flatnonzero(closing[:-1] & ~closing[1:]) + 1
+        return np.flatnonzero(closing[:-1] & ~closing[1:] & word_starts[1:]) + 1
 
 
 def _table(token_dict, characters, highest):

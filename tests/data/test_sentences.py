@@ -46,6 +46,10 @@ def test_only_a_word_longer_than_a_piece_is_cut():
     assert cut("a" + "b" * 9 + "a", 4, words=[1, 9, 1]) == ["a", "bbbb", "bbbb", "ba"]
 
 
+def test_a_mark_inside_a_word_ends_no_sentence():
+    assert cut("aba。bab", 5, words=[2, 3, 2]) == ["aba。b", "ab"]
+
+
 def test_lines_end_sentences():
     assert cut("abababab", 5, line_ends=[3, 6, 8]) == ["aba", "babab"]
     assert cut("ababababab", 5, line_ends=[3, 6, 10]) == ["aba", "bab", "abab"]
@@ -53,7 +57,9 @@ def test_lines_end_sentences():
 
 @settings(deadline=None)
 @given(
-    words=st.lists(st.sampled_from(["a", "b", "ab", "aba", "。", "。”", "！", "abababab"]), min_size=1, max_size=60),
+    words=st.lists(
+        st.sampled_from(["a", "b", "ab", "aba", "。", "。”", "！", "abababab", "a。b"]), min_size=1, max_size=60
+    ),
     size=st.integers(2, 12),
 )
 def test_pieces(words, size):
@@ -62,7 +68,8 @@ def test_pieces(words, size):
     assert "".join(pieces) == text
     assert all(0 < len(piece) <= size for piece in pieces)
     word_ends = set(np.cumsum([len(word) for word in words]).tolist())
-    sentence_ends = {i for i in range(1, len(text)) if text[i - 1] in "。！”" and text[i] not in "。！”"}
+    marked = {i for i in range(1, len(text)) if text[i - 1] in "。！”" and text[i] not in "。！”"}
+    sentence_ends = marked & word_ends
     start = 0
     for piece in pieces[:-1]:
         end = start + len(piece)

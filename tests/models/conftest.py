@@ -21,6 +21,12 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("golden_case", CASES.values(), ids=CASES.keys(), indirect=True, scope="module")
 
 
+@pytest.fixture(scope="session")
+def golden_cases():
+    """The folders of all cases, by name."""
+    return CASES
+
+
 @pytest.fixture(scope="module")
 def golden_case(request):
     """Every case in turn."""
@@ -117,7 +123,9 @@ def _outputs_and_gradients(model, inputs, losses, jit):
     compute = {"tensorflow": _on_tensorflow, "jax": _on_jax, "torch": _on_torch}[keras.backend.backend()]
     outputs, results = compute(model, inputs, losses, jit)
     numpy = ops.convert_to_numpy
-    return [numpy(x) for x in outputs], [(float(numpy(value)), [numpy(g) for g in gradients]) for value, gradients in results]
+    return [numpy(x) for x in outputs], [
+        (float(numpy(value)), [numpy(g) for g in gradients]) for value, gradients in results
+    ]
 
 
 def _on_tensorflow(model, inputs, losses, jit):

@@ -40,11 +40,13 @@ def test_models_need_no_tensorflow(root):
     run_on_jax(root, "-c", WITHOUT_TENSORFLOW)
 
 
-def test_golden_cases(root):
-    """Outputs of every batch and all gradients of every case; compiled for one model with and one without GAU."""
-    compiled = "(jit and (roformer_v2_mlm_linear or gau_alpha_mlm_linear))"
-    tests = ["tests/models/test_golden.py", "tests/layers/test_golden_layers.py"]
+def test_golden_cases(root, golden_cases):
+    """Outputs of all batches, all gradients, the layer cases; compiled: one model with and one without GAU."""
+    compiled = "(jit and (roformer_v2_embsize_mlm or gau_alpha_mlm_linear))"
     output = run_on_jax(
-        root, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", f"layers or batches or plain or {compiled}"
+        root,
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        *("tests/models/test_golden.py", "tests/layers/test_golden_layers.py"),
+        *("-k", f"test_golden_layers or batches or plain or {compiled}"),
     )
-    assert int(re.search(r"(\d+) passed", output)[1]) >= 10
+    assert int(re.search(r"(\d+) passed", output)[1]) >= 2 * len(golden_cases) + 2
