@@ -10,11 +10,11 @@ import tempfile
 def import_tensorflow_quietly():
     """Import TensorFlow; what its C++ side says meanwhile is shown only if the import fails.
 
-    Later messages below the level of an error stay out as well. With 0 or 1 in the environment variable
-    TF_CPP_MIN_LOG_LEVEL (0 means everything) nothing is held back.
+    Later messages below the level of an error stay out as well, unless the environment variable TF_CPP_MIN_LOG_LEVEL
+    has another level; with 0 nothing is held back.
     """
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if "tensorflow" in sys.modules or level in ("0", "1"):
+    if "tensorflow" in sys.modules or level == "0":
         return
     with _standard_error_held_back():
         import tensorflow  # noqa: F401

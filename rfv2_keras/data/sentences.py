@@ -24,7 +24,7 @@ class SentenceCutter:
         self.size = size
         highest = max(token_dict.values())
         self._ends = _table(token_dict, SENTENCE_ENDS, highest)
-        self._closes = _table(token_dict, CLOSING_MARKS, highest)
+        self._marks = _table(token_dict, SENTENCE_ENDS + CLOSING_MARKS, highest)
 
     def __call__(self, token_ids, word_starts, line_ends):
         """The pieces of a document.
@@ -54,12 +54,15 @@ class SentenceCutter:
 
     def _sentence_ends(self, token_ids, word_starts):
         """Numbers of tokens up to the end of each sentence, the last one left out."""
-        ends, closes = self._ends[token_ids], self._closes[token_ids]
-        index = np.arange(len(token_ids))
-        last_end = np.maximum.accumulate(np.where(ends, index, -1))
-        last_text = np.maximum.accumulate(np.where(ends | closes, -1, index))
-        closing = last_end > last_text  # nothing but marks since the last end
-        return np.flatnonzero(closing[:-1] & ~closing[1:] & word_starts[1:]) + 1
+        marks = np.flatnonzero(self._marks[token_ids])
+        if not marks.size:
+            return marks
+        firsts = np.flatnonzero(np.diff(marks, prepend=-2) > 1)  # of each run of neighbouring marks
+        lasts = np.append(firsts[1:], len(marks)) - 1
+        ended = np.logical_or.reduceat(self._ends[token_ids[marks]], firsts)
+        places = marks[lasts[ended]] + 1
+        places = places[places < len(token_ids)]
+        return places[word_starts[places]]
 
 
 def _table(token_dict, characters, highest):

@@ -14,9 +14,9 @@ from rfv2_keras.models import ARCHITECTURES, DepthScaledNormal
 ORDERS = {"RoFormerV2": 2, "GAU_alpha": 3}
 
 
-def test_deviations_of_the_original(golden):
+def test_deviations_of_the_original(root):
     """The argument of the truncated normal distribution, for tables, segments and kernels at several depths."""
-    rows = json.loads((golden / "initializers" / "truncated_normal_stddev.json").read_text())
+    rows = json.loads((root / "tests" / "golden" / "initializers" / "truncated_normal_stddev.json").read_text())
     for row in rows:
         initializer = DepthScaledNormal(row["num_hidden_layers"], ORDERS[row["class"]])
         assert initializer.stddev(row["shape"]) == pytest.approx(row["stddev_argument"], rel=1e-6)
