@@ -35,7 +35,7 @@ class Amounts:
     """How much of everything. Chosen on a part of the training reviews, never on the held-back ones."""
 
     news: int = 4000  # paragraphs; more of them would leave less of the time to the language of reviews
-    updates: int = 4500  # of pretraining
+    updates: int = 3000  # of pretraining
     labelled: int = 4000  # reviews for fine-tuning
     epochs: int = 4
     held_back: int = 2000
