@@ -15,6 +15,7 @@ from rfv2_keras.data.sentences import SentenceCutter
 from rfv2_keras.data.tokens import DocumentTokenizer
 from rfv2_keras.errors import UserError
 
+CHARACTERS_AT_ONCE = 2**16  # are tokenized together
 ERRORS_KEPT = 20  # places of broken lines, per chunk; all are counted
 SPECIAL_TOKENS = 2  # [CLS] and [SEP] around a piece
 
@@ -135,16 +136,15 @@ class ShardWriter:
         shard = self._job.shard(chunk)
         with written_whole(shard, self._job.work) as temporary:
             writer = ShardFile(temporary)
-            for text in self._originals(chunk, documents, counts):
-                records = len(lengths)
-                for token_ids, starts in self.pieces(text):
-                    writer.write(self._codec.encode(token_ids, starts))
-                    lengths.append(len(token_ids))
+            for texts in _batches(self._originals(chunk, documents, counts)):
+                for token_ids, starts, line_ends in self._tokenize(texts):
                     counts["words"] += int(np.count_nonzero(starts))
-                if len(lengths) > records:
-                    counts["documents"] += 1
-                else:
-                    documents.empty += 1
+                    for start, end in self._cut(token_ids, starts, line_ends):
+                        starts[start] = True  # also where a word longer than a piece goes on
+                        writer.write(self._codec.encode(token_ids[start:end], starts[start:end]))
+                        lengths.append(end - start)
+                    counts["documents"] += bool(len(token_ids))
+                    documents.empty += not len(token_ids)
             writer.close()
         write_array(self._job.lengths(chunk), np.array(lengths, "<u2"))
         summary = {
@@ -160,12 +160,6 @@ class ShardWriter:
         }
         write_json(self._job.summary(chunk), summary)
         return summary
-
-    def pieces(self, text):
-        """The pieces of a document: pairs of token ids and whether a word starts at each, both (tokens,)."""
-        token_ids, starts, line_ends = self._tokenize(text)
-        for start, end in self._cut(token_ids, starts, line_ends):
-            yield token_ids[start:end], starts[start:end]
 
     def _originals(self, chunk, documents, counts):
         """The documents that are no copies of earlier ones; they must be those whose digests were taken."""
@@ -189,3 +183,16 @@ class ShardWriter:
             f"{files}: the text is not what it was when the preparation began; delete {self._job.folder} and prepare "
             "again"
         )
+
+
+def _batches(texts):
+    """Lists of texts with some `CHARACTERS_AT_ONCE` each."""
+    batch, characters = [], 0
+    for text in texts:
+        batch.append(text)
+        characters += len(text)
+        if characters >= CHARACTERS_AT_ONCE:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch

@@ -35,7 +35,7 @@ class SentenceCutter:
             line_ends: (lines - 1,) numbers of tokens up to each line end.
 
         Yields:
-            Pairs (start, end) that cover the tokens one after the other.
+            Pairs (start, end) of int that cover the tokens one after the other.
         """
         total = len(token_ids)
         if total <= self.size:

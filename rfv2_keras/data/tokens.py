@@ -1,4 +1,4 @@
-"""Tokenizing a document word by word, at several times the speed of looking up every word."""
+"""Tokenizing documents word by word, at several times the speed of looking up every word."""
 
 import numpy as np
 
@@ -14,11 +14,11 @@ NO_TOKEN, PART_OF_WORD, NOT_YET_KNOWN = -1, -2, -3
 
 
 class DocumentTokenizer:
-    """Token ids of a document, where words start, and where lines end; equal to `WordTokenizer` on each line.
+    """Token ids of documents, where words start, and where lines end; equal to `WordTokenizer` on each line.
 
     Chinese characters and punctuation are a token each whatever stands around them, spaces and control characters are
     none. So words of these alone need no tokenizer and no dictionary of words: their ids come from a table of all
-    characters, for the whole document at once. Only words with other characters are tokenized, and remembered.
+    characters, for many documents at once. Only words with other characters are tokenized, and remembered.
 
     Arguments:
         tokenizer: Tokenizer without `pre_tokenize`, `token_translate` and `tokens_in_text`.
@@ -31,16 +31,26 @@ class DocumentTokenizer:
         self._table = np.full(CHARACTERS, NOT_YET_KNOWN, np.int32)
         self._words = BoundedCache(self._word_ids, CACHED_WORDS)
 
-    def __call__(self, text):
-        """Tokenize a document.
+    def __call__(self, texts):
+        """Tokenize documents; short ones take much longer one by one.
 
         Arguments:
-            text: str that is not empty.
+            texts: list of str without lone surrogates.
 
-        Returns:
-            Three arrays: token ids (tokens,) int32; whether a word starts at each (tokens,) bool; numbers of tokens up
-            to each line end (lines - 1,).
+        Yields:
+            For each document three arrays: token ids (tokens,) int32; whether a word starts at each (tokens,) bool;
+            numbers of tokens up to each line end (lines - 1,).
         """
+        token_ids, starts, line_ends = self._tokenize("\n".join(texts))
+        start = line = 0
+        for text in texts:
+            last_line = line + text.count("\n")
+            end = line_ends[last_line] if last_line < len(line_ends) else len(token_ids)
+            yield token_ids[start:end], starts[start:end], line_ends[line:last_line] - start
+            start, line = end, last_line + 1
+
+    def _tokenize(self, text):
+        """The arrays of a text."""
         words = self._split(text)
         sizes = np.fromiter(map(len, words), np.int64, len(words))
         begins = np.cumsum(sizes) - sizes

@@ -86,6 +86,16 @@ def test_records_are_the_tokens_of_the_text(with_copies, texts, vocab, tmp_path,
     assert not (tmp_path / "out" / "work").exists()
 
 
+def test_a_word_longer_than_a_row(vocab, tmp_path):
+    """It goes on in the next record, where its rest is a word, so that every record begins with a word."""
+    word = "pythno" * 30
+    (tmp_path / "a.txt").write_text(f"我们{word}我们")
+    summary = run([tmp_path / "a.txt"], vocab, tmp_path / "out")
+    pieces = Records(tmp_path / "out").read(range(summary["records"]))
+    assert [len(token_ids) for token_ids, _ in pieces] == [2, 62, 62, 58]
+    assert [np.flatnonzero(starts).tolist() for _, starts in pieces] == [[0], [0], [0], [0, 56]]
+
+
 def test_two_workers_write_the_same_bytes(with_copies, vocab, tmp_path, small_chunks):
     first = run([with_copies], vocab, tmp_path / "one")
     assert run([with_copies], vocab, tmp_path / "two", workers=2) == first

@@ -22,9 +22,14 @@ def split_into_pairs(text):
     return ["", *(text[i : i + 2] for i in range(0, len(text), 2)), ""]
 
 
-def check(text, tokenizer, segmenter):
-    ids, starts, line_ends = DocumentTokenizer(tokenizer, segmenter)(text)
+def check(texts, tokenizer, segmenter):
     word_tokenizer = WordTokenizer(tokenizer, segmenter)
+    for text, arrays in zip(texts, DocumentTokenizer(tokenizer, segmenter)(texts), strict=True):
+        check_document(text, arrays, word_tokenizer)
+
+
+def check_document(text, arrays, word_tokenizer):
+    ids, starts, line_ends = arrays
     lines = [word_tokenizer(line) for line in text.split("\n")]
     assert ids.dtype == np.int32
     assert starts.dtype == bool
@@ -37,20 +42,24 @@ def check(text, tokenizer, segmenter):
 
 @settings(deadline=None, max_examples=300)
 @given(
-    text=st.text(st.one_of(st.sampled_from(CHARACTERS), st.characters(codec="utf-8")), min_size=1, max_size=60),
+    texts=st.lists(
+        st.text(st.one_of(st.sampled_from(CHARACTERS), st.characters(codec="utf-8")), min_size=1, max_size=60),
+        min_size=1,
+        max_size=3,
+    ),
     lower=st.booleans(),
     segmenter=st.sampled_from(["rjieba", "whitespace", split_into_pairs]),
     cleaned=st.booleans(),
 )
-def test_equal_to_the_word_tokenizer(text, lower, segmenter, cleaned):
-    text = TextCleaner()(text) if cleaned else text
+def test_equal_to_the_word_tokenizer(texts, lower, segmenter, cleaned):
+    texts = [TextCleaner()(text) or "-" for text in texts] if cleaned else texts
     tokenizer = Tokenizer({token: index for index, token in enumerate(TOKENS)}, do_lower_case=lower)
-    if text:
-        check(text, tokenizer, segmenter)
+    check(texts, tokenizer, segmenter)
 
 
 @pytest.mark.parametrize("name", ["people_daily_199801.json", "reviews.json"])
 def test_real_documents(data, name):
     tokenizer = Tokenizer(data / "vocab" / "roformer_v2_char_vocab.txt")
     lines = (data / "corpus" / name).read_text(encoding="utf-8").splitlines()[:100]
-    check("\n".join(json.loads(line)["content"] for line in lines), tokenizer, "rjieba")
+    texts = [json.loads(line)["content"] for line in lines]
+    check([*texts, "\n".join(texts)], tokenizer, "rjieba")
