@@ -1,6 +1,5 @@
 """Checkpoints of a run: written whole or not at all, verified before they are used."""
 
-import hashlib
 import io
 import json
 import os
@@ -10,7 +9,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from rfv2_keras.checkpoints.atomic import sync
 from rfv2_keras.checkpoints.keras_weights import BY_PATH
+from rfv2_keras.data.files import file_sha256
 from rfv2_keras.errors import UserError
 
 STATE = "state.json"
@@ -55,14 +56,14 @@ class RunCheckpoints:
             temporary.mkdir(parents=True)
             _write_hdf5(temporary / WEIGHTS, {f"{BY_PATH}/{v.path}": v for v in model.weights})
             _write_hdf5(temporary / OPTIMIZER, _optimizer_variables(optimizer))
-            digests = {name: _digest(temporary / name) for name in (WEIGHTS, OPTIMIZER)}
+            digests = {name: file_sha256(temporary / name) for name in (WEIGHTS, OPTIMIZER)}
             text = json.dumps({**state, "step": step, "sha256": digests}, indent=2)
             (temporary / STATE).write_text(text, encoding="utf-8")
             for path in (*temporary.iterdir(), temporary):
-                _sync(path)
+                sync(path)
             shutil.rmtree(final, ignore_errors=True)
             os.replace(temporary, final)
-            _sync(self.folder)
+            sync(self.folder)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise UserError(
@@ -121,31 +122,9 @@ def _defect(path):
     for name, digest in digests.items():
         if not (path / name).is_file():
             return f"{name} is missing"
-        if _digest(path / name) != digest:
+        if file_sha256(path / name) != digest:
             return f"{name} does not match its SHA-256"
     return None
-
-
-def _digest(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest_310(file)
-
-
-def _digest_310(file):
-    """`hashlib.file_digest`, which Python 3.10 lacks."""
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def _sync(path):
-    """Have the operating system write a file or folder to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _optimizer_variables(optimizer):
