@@ -29,7 +29,6 @@ IMAGE = [
     "packaging==23.2",
     "pip==25.0.1",
     "protobuf==4.25.3",
-    "pytest",
     "rich==13.9.4",
     "setuptools==70.3.0",
     "tensorboard==2.17.1",
@@ -37,16 +36,17 @@ IMAGE = [
     "typing_extensions==4.12.2",
     "wheel==0.45.1",
 ]
+TESTS = ["hypothesis>=6.100", "pytest>=8"]  # what tests/conftest.py imports and what runs it
 WITHOUT_DEPENDENCIES = ["tf_keras==2.17.0"]  # it would ask for a TensorFlow of its own
 INSTALLER = ROOT / "scripts" / "ngc" / "install.sh"
 
 
 def fill(environment):
-    pip_install(environment, *IMAGE)
+    pip_install(environment, *IMAGE, *TESTS)
     pip_install(environment, "--no-deps", *WITHOUT_DEPENDENCIES)
     run(["bash", INSTALLER, "--editable", python_of(environment)])
 
 
 if __name__ == "__main__":
-    recipe = [str(ROOT), IMAGE, WITHOUT_DEPENDENCIES, INSTALLER.read_text(), (ROOT / "setup.cfg").read_text()]
+    recipe = [str(ROOT), IMAGE, TESTS, WITHOUT_DEPENDENCIES, INSTALLER.read_text(), (ROOT / "setup.cfg").read_text()]
     print(kept_environment("ngc", recipe, fill))
