@@ -29,12 +29,14 @@ class Job:
         chunks: tuple of chunks, each a tuple of `Span`.
         text_documents: as for `DocumentReader`.
         maxlen: int, the largest number of tokens in a row of a batch.
+        portion: pair of floats; of all documents, those whose digest lies in this part of the unit interval are taken.
     """
 
     folder: Path
     chunks: tuple
     text_documents: str
     maxlen: int
+    portion: tuple
 
     def shard(self, chunk):
         return self.folder / f"records-{chunk:05d}.array_record"
@@ -151,7 +153,7 @@ class ShardWriter:
             "file": shard.name,
             "records": len(lengths),
             "tokens": sum(lengths),
-            **{name: counts[name] for name in ("documents", "words", "copies", "text_bytes")},
+            **{name: counts[name] for name in ("documents", "words", "copies", "outside", "text_bytes")},
             "empty": documents.empty,
             "broken": documents.broken,
             "errors": documents.errors,
@@ -164,12 +166,17 @@ class ShardWriter:
     def _originals(self, chunk, documents, counts):
         """The documents that are no copies of earlier ones; they must be those whose digests were taken."""
         digests, copies = np.load(self._job.digests(chunk)), np.load(self._job.copies(chunk))
+        begin, end = self._job.portion
+        inside = (digests >= begin * 2.0**64) & (digests < end * 2.0**64)
         number = -1
         for number, text in enumerate(documents):
             if number >= len(digests) or digest(text) != digests[number].tobytes():
                 raise self._changed(chunk)
             if copies[number]:
                 counts["copies"] += 1
+                continue
+            if not inside[number]:
+                counts["outside"] += 1
                 continue
             counts["text_bytes"] += len(text.encode())
             yield text

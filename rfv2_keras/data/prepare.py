@@ -21,7 +21,7 @@ from rfv2_keras.text.segmentation import word_segmenter
 from rfv2_keras.text.tokenizer import Tokenizer
 from rfv2_keras.text.vocabulary import save_vocab
 
-COUNTS = ("records", "documents", "tokens", "words", "text_bytes", "copies", "empty", "broken")
+COUNTS = ("records", "documents", "tokens", "words", "text_bytes", "copies", "outside", "empty", "broken")
 ERRORS_KEPT = 1000
 
 
@@ -35,6 +35,7 @@ def prepare(
     segmenter="rjieba",
     do_lower_case=True,
     text_documents="blocks",
+    portion=(0.0, 1.0),
     part=None,
     engine=run_in_processes,
     progress=True,
@@ -59,14 +60,16 @@ def prepare(
         segmenter: as for `word_segmenter`.
         do_lower_case: bool, as the model's tokenizer will be used.
         text_documents: `"blocks"` or `"lines"`, what a document is in plain text.
+        portion: pair of floats 0 <= begin < end <= 1; a document belongs to the portion that its digest, read as a
+            fraction, lies in: (0, 0.01) and (0.01, 1) are a held-out set and its training set, without a common document.
         part: "i/n" with 1 <= i <= n, or None for everything.
         engine: function with the arguments of `run_in_processes`, which gives the work to processes.
         progress: bool, show progress on standard error; broken lines are reported in any case.
 
     Returns:
         dict: `shards` in all, `finished` among them, and over the finished ones the counts `records`, `documents`,
-        `tokens`, `words`, `text_bytes`, and of what was left out `copies` (documents), `empty` (documents), `broken`
-        (lines); `errors`, the places of the first broken lines.
+        `tokens`, `words`, `text_bytes`, and of what was left out `copies`, `outside` (of the portion) and `empty` (documents)
+        and `broken` (lines); `errors`, the places of the first broken lines.
 
     Raises:
         UserError: a path, option, or the content of `out_dir` does not fit.
@@ -75,10 +78,12 @@ def prepare(
         raise UserError(f"maxlen must be a whole number of tokens from 8 to {2**16}, received {maxlen!r}")
     if text_documents not in TEXT_DOCUMENTS:
         raise UserError(f"text_documents must be one of {', '.join(TEXT_DOCUMENTS)}, received {text_documents!r}")
+    if not 0 <= portion[0] < portion[1] <= 1:
+        raise UserError(f"portion must be (begin, end) with 0 <= begin < end <= 1, received {portion!r}")
     index, parts = _parse_part(part)
     tokenizer = Tokenizer(vocab_path, do_lower_case=do_lower_case)
     files = list_files(corpus_paths)
-    job = Job(Path(out_dir), tuple(cut_into_chunks(files)), text_documents, maxlen)
+    job = Job(Path(out_dir), tuple(cut_into_chunks(files)), text_documents, maxlen, tuple(portion))
     plan = _plan(files, tokenizer, _checked_segmenter(segmenter, workers), job)
     try:
         if not _is_finished(job, plan):
@@ -124,6 +129,7 @@ def _plan(files, tokenizer, segmenter, job):
         "tokenizer": tokenizer.settings,
         "segmenter": segmenter,
         "text_documents": job.text_documents,
+        "portion": list(job.portion),
         "special_ids": {name: getattr(tokenizer, f"{name}_id") for name in ("pad", "unk", "start", "end", "mask")},
         "corpus": {
             "files": len(files),

@@ -281,3 +281,21 @@ def test_workers_do_not_import_tensorflow(root):
         check=True,
     )
     assert result.stdout.split() == ["False", "False"]
+
+
+def test_portions_share_no_document(with_copies, texts, vocab, tmp_path, small_chunks):
+    """A held-out portion and the rest: together all documents, no piece in both, about the share that was asked for."""
+    portions = {"heldout": (0.0, 0.2), "training": (0.2, 1.0)}
+    done = {name: run([with_copies], vocab, tmp_path / name, portion=portion) for name, portion in portions.items()}
+    assert sum(summary["documents"] for summary in done.values()) == len(set(texts))
+    assert done["heldout"]["outside"] == done["training"]["documents"]
+    assert 0.1 < done["heldout"]["documents"] / len(set(texts)) < 0.3
+    pieces = {
+        name: {token_ids.tobytes() for token_ids, _ in Records(tmp_path / name).read(range(summary["records"]))}
+        for name, summary in done.items()
+    }
+    assert not {piece for piece in pieces["heldout"] & pieces["training"] if len(piece) > 40}
+    with pytest.raises(UserError, match="made otherwise: their portion"):
+        run([with_copies], vocab, tmp_path / "heldout", portion=(0.0, 0.3))
+    with pytest.raises(UserError, match="portion must be"):
+        run([with_copies], vocab, tmp_path / "other", portion=(0.5, 0.5))
