@@ -11,8 +11,11 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "BiasFreeDense": "layers",
+    "ConditionalRandomField": "layers",
+    "EfficientGlobalPointer": "layers",
     "FeedForward": "layers",
     "GatedAttentionUnit": "layers",
+    "GlobalPointer": "layers",
     "LayerNorm": "layers",
     "ModelConfig": "config",
     "MultiHeadAttention": "layers",
@@ -27,8 +30,11 @@ _MODULES = {
 
 __all__ = [
     "BiasFreeDense",
+    "ConditionalRandomField",
+    "EfficientGlobalPointer",
     "FeedForward",
     "GatedAttentionUnit",
+    "GlobalPointer",
     "LayerNorm",
     "ModelConfig",
     "MultiHeadAttention",

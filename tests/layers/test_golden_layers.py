@@ -1,12 +1,16 @@
 """Layers and functions equal the original implementation, number by number."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from rfv2_keras.layers import (
+    ConditionalRandomField,
+    EfficientGlobalPointer,
     FeedForward,
     GatedAttentionUnit,
+    GlobalPointer,
     LayerNorm,
     MultiHeadAttention,
     RMSNorm,
@@ -14,6 +18,7 @@ from rfv2_keras.layers import (
     apply_rotary,
     attention_weights,
     get_activation,
+    padding_mask,
 )
 
 
@@ -150,6 +155,67 @@ def test_feed_forward(golden_layer, index):
     layer = FeedForward(**entry["args"][index]["kwargs"])
     layer = with_weights(layer, numbered_weights(arrays, f"_{index}"), arrays["x"].shape)
     close(layer(arrays["x"]), arrays[f"out{index}"])
+
+
+@pytest.mark.parametrize("index", range(10))
+@pytest.mark.parametrize(
+    ("layer", "name"), [(GlobalPointer, "global_pointer"), (EfficientGlobalPointer, "efficient_global_pointer")]
+)
+def test_global_pointers(golden_layer, layer, name, index):
+    """With and without rotation, bias, triangle and padding mask, which the original takes from its embedding."""
+    entry, arrays = golden_layer(name)
+    case = entry["args"][index]
+    names = {"RoPE": "use_rotary", "tril_mask": "lower_triangle_mask"}
+    arguments = {names.get(name, name): value for name, value in case["kwargs"].items()}
+    table, *weights = numbered_weights(arrays, f"_{case['key']}")
+    x = table[arrays["token"]]
+    layer = with_weights(layer(case["heads"], case["head_size"], **arguments), weights, x.shape)
+    mask = padding_mask(arrays["token"]) if case["embedding_mask_zero"] else None
+    expected = arrays[f"out_{case['key']}"]
+    assert np.isneginf(expected).any() == (mask is not None or layer.lower_triangle_mask)
+    close(layer(x, mask=mask), expected)
+
+
+def golden_crf(golden_layer, index):
+    """The layer with its weight, its arrays, and its output for the golden scores; case 1 has a multiplier of 100."""
+    entry, arrays = golden_layer("crf")
+    layer = ConditionalRandomField(4, learning_rate_multiplier=entry["args"][index]["lr_multiplier"])
+    scores = arrays[f"emissions{index}"]
+    layer = with_weights(layer, [arrays[f"raw_weight{index}"]], scores.shape)
+    return layer, arrays, layer(scores, mask=arrays[f"token{index}"] != 0)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_crf_loss(golden_layer, input_gradient, index):
+    """Loss, its gradients in scores and stored weight, accuracy."""
+    layer, arrays, outputs = golden_crf(golden_layer, index)
+    labels, mask = arrays[f"labels{index}"], arrays[f"token{index}"] != 0
+    close(outputs, arrays[f"y_pred{index}"], atol=0, rtol=0)
+    close(layer.transitions, arrays[f"trans{index}"])
+    close(layer.sparse_loss(labels, outputs), arrays[f"sparse_loss{index}"])
+    close(layer.dense_loss(np.eye(4)[labels], outputs), arrays[f"dense_loss{index}"])
+    close(layer.sparse_accuracy(labels, outputs), arrays[f"sparse_accuracy{index}"])
+    close(layer.dense_accuracy(np.eye(4)[labels], outputs), arrays[f"sparse_accuracy{index}"])
+
+    def loss_of_scores(scores):
+        return ops.sum(layer.sparse_loss(labels, layer(scores, mask=mask)))
+
+    def loss_of_weight(weight):
+        with keras.StatelessScope(state_mapping=[(layer.transition_weight, weight)]):
+            return ops.sum(layer.sparse_loss(labels, outputs))
+
+    close(input_gradient(loss_of_scores, arrays[f"emissions{index}"]), arrays[f"d_emissions{index}"])
+    close(input_gradient(loss_of_weight, arrays[f"raw_weight{index}"]), arrays[f"d_raw_trans{index}"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_crf_decoding(golden_layer, index):
+    """Without and with labels that a sequence must start or end with; the original decodes one sequence, unpadded."""
+    layer, arrays, outputs = golden_crf(golden_layer, index)
+    for i, (starts, ends) in enumerate([(None, None), ([0, 2], None), ([0], [1, 3]), (None, [2])]):
+        for row, labels in enumerate(layer.decode(outputs, starts, ends)):
+            np.testing.assert_array_equal(labels[labels >= 0], arrays[f"viterbi{index}_{i}_{row}"])
+    np.testing.assert_array_equal(layer.decode(outputs[:1, :1])[0], arrays[f"viterbi{index}_len1"])
 
 
 ACTIVATIONS = {

@@ -27,11 +27,21 @@ SEGMENTS = np.array([[0, 0, 1, 1, 1], [0, 1, 1, 0, 0]], "int32")
 X = random.normal(size=(2, 5, 12)).astype("float32")
 Y = random.normal(size=(2, 5, 12)).astype("float32")
 C = random.normal(size=(2, 3)).astype("float32")
+SPANS = {
+    "heads": 3,
+    "head_size": 5,
+    "use_rotary": False,
+    "use_bias": False,
+    "lower_triangle_mask": False,
+    "kernel_initializer": "he_normal",
+}
 
 # For each layer: sets of arguments, none of them a default, that together name every argument; and inputs for `call`.
 EXAMPLES = {
     "AttentionMask": [({"kind": "unilm"}, (IDS, SEGMENTS)), ({"kind": "unilm"}, (IDS, SEGMENTS, SEGMENTS))],
     "BiasFreeDense": [({"units": 7, "activation": "relu", "kernel_initializer": "ones"}, (X,))],
+    "ConditionalRandomField": [({"units": 12, "learning_rate_multiplier": 10.0}, (X,))],
+    "EfficientGlobalPointer": [(SPANS, (X,))],
     "FeedForward": [
         (
             {
@@ -62,6 +72,7 @@ EXAMPLES = {
         ({"units": 7, "self_attention": False}, (X, Y)),
     ],
     "GatherPositions": [({}, (X, np.array([[4, 0], [1, 1]])))],
+    "GlobalPointer": [(SPANS, (X,)), ({"heads": 1, "head_size": 6}, (X,))],
     "LayerNorm": [
         (
             {
