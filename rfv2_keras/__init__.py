@@ -22,9 +22,11 @@ _MODULES = {
     "RMSNorm": "layers",
     "ResidualBranch": "layers",
     "RotaryEmbedding": "layers",
+    "SentenceEncoder": "embeddings",
     "TokenEmbedding": "layers",
     "Tokenizer": "text",
     "UserError": "errors",
+    "Whitening": "embeddings",
     "build_transformer_model": "builder",
 }
 
@@ -41,9 +43,11 @@ __all__ = [
     "RMSNorm",
     "ResidualBranch",
     "RotaryEmbedding",
+    "SentenceEncoder",
     "TokenEmbedding",
     "Tokenizer",
     "UserError",
+    "Whitening",
     "build_transformer_model",
 ]
 
