@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,6 +51,8 @@ IGNORED = frozenset(
 
 # Keys that are accepted with one value only, because the other would be another model.
 FIXED = {"rotary_value": False, "position_embedding_type": "absolute", "attention_scale": True}
+
+_UNION_MEMBER = re.compile(r"(list|tuple|dict|function-\w+)\[.*\]|str|int|float|bool|constrained-\w+")
 
 _Size = Annotated[int, Field(ge=1, le=1_000_000)]
 _Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -240,11 +243,23 @@ def _with_architecture(values, place):
 def explain(error, place):
     """One sentence for the first thing that pydantic found."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("list[", "str", "int")))
+    # pydantic names the members of a union as if they were keys.
+    key = ".".join(str(part) for part in first["loc"] if not _UNION_MEMBER.fullmatch(str(part)))
     if first["type"] == "missing":
         return f"{place}: {key} is missing."
     received: Any = first["input"]
     return f"{place}: {key}: {first['msg'][0].lower()}{first['msg'][1:]}, received {json.dumps(received, default=str)}."
+
+
+def explain_nested(error, place, model):
+    """`explain` for a model of sections: an unknown key is named with its sections and the nearest known key."""
+    first = error.errors()[0]
+    if first["type"] != "extra_forbidden":
+        return explain(error, place)
+    *sections, key = first["loc"]
+    for section in sections:
+        model = model.model_fields[section].annotation
+    return f'{place}: unknown key "{".".join(map(str, first["loc"]))}"{nearest(key, set(model.model_fields))}.'
 
 
 def _check_activation(name, place):

@@ -10,13 +10,18 @@ import typer
 
 from rfv2_keras import __version__
 from rfv2_keras.cli.benchmark import benchmark_commands
+from rfv2_keras.cli.clue import clue
 from rfv2_keras.cli.config import config_commands
 from rfv2_keras.cli.describe import describe
 from rfv2_keras.cli.doctor import doctor
+from rfv2_keras.cli.embed import embed
+from rfv2_keras.cli.finetune import evaluate, finetune, predict
 from rfv2_keras.cli.launch import launch
 from rfv2_keras.cli.plot import plot
 from rfv2_keras.cli.prepare import prepare
 from rfv2_keras.cli.pretrain import pretrain
+from rfv2_keras.cli.sts import sts
+from rfv2_keras.cli.whiten import whiten
 from rfv2_keras.errors import UserError
 
 
@@ -53,6 +58,13 @@ app.command("pretrain")(pretrain)
 # What follows the launched command belongs to it: `rfv2 launch --processes 2 pretrain CONFIG --no-resume`.
 app.command("launch", context_settings={"allow_interspersed_args": False})(launch)
 app.command("plot")(plot)
+app.command("finetune")(finetune)
+app.command("evaluate")(evaluate)
+app.command("predict")(predict)
+app.command("clue")(clue)
+app.command("embed")(embed)
+app.command("whiten")(whiten)
+app.command("sts")(sts)
 app.command("describe")(describe)
 app.command("doctor")(doctor)
 app.add_typer(benchmark_commands, name="benchmark")

@@ -61,15 +61,15 @@ def prepare(
         do_lower_case: bool, as the model's tokenizer will be used.
         text_documents: `"blocks"` or `"lines"`, what a document is in plain text.
         portion: pair of floats 0 <= begin < end <= 1; a document belongs to the portion that its digest, read as a
-            fraction, lies in: (0, 0.01) and (0.01, 1) are a held-out set and its training set, without a common document.
+            fraction, lies in: (0, 0.01) and (0.01, 1) are a held-out set and its training set, with no common document.
         part: "i/n" with 1 <= i <= n, or None for everything.
         engine: function with the arguments of `run_in_processes`, which gives the work to processes.
         progress: bool, show progress on standard error; broken lines are reported in any case.
 
     Returns:
         dict: `shards` in all, `finished` among them, and over the finished ones the counts `records`, `documents`,
-        `tokens`, `words`, `text_bytes`, and of what was left out `copies`, `outside` (of the portion) and `empty` (documents)
-        and `broken` (lines); `errors`, the places of the first broken lines.
+        `tokens`, `words`, `text_bytes`, and of what was left out `copies`, `outside` (of the portion) and `empty`
+        (documents) and `broken` (lines); `errors`, the places of the first broken lines.
 
     Raises:
         UserError: a path, option, or the content of `out_dir` does not fit.

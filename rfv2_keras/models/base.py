@@ -16,7 +16,7 @@ from rfv2_keras.layers import (
 )
 from rfv2_keras.layers.dense import projection
 from rfv2_keras.models.arguments import APPLICATIONS, check_arguments
-from rfv2_keras.models.initializer import DepthScaledNormal
+from rfv2_keras.models.initializer import initializer_for
 
 
 class Transformer:
@@ -126,9 +126,7 @@ class Transformer:
     @property
     def initializer(self):
         """A fresh initializer at each access: one object would give weights of one shape the same values."""
-        if self.config.initializer_order is None:
-            return keras.initializers.TruncatedNormal(stddev=self.config.initializer_range)
-        return DepthScaledNormal(self.config.num_hidden_layers, self.config.initializer_order)
+        return initializer_for(self.config)
 
     def norm(self, name):
         norm = RMSNorm if self.config.norm_type == "rms_norm" else LayerNorm

@@ -8,6 +8,13 @@ import keras
 TRUNCATION = 1.13684723
 
 
+def initializer_for(config):
+    """A fresh initializer for a weight of a model; one object would give weights of one shape the same values."""
+    if config.initializer_order is None:
+        return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
+    return DepthScaledNormal(config.num_hidden_layers, config.initializer_order)
+
+
 @keras.saving.register_keras_serializable(package="rfv2_keras")
 class DepthScaledNormal(keras.initializers.Initializer):
     """Truncated normal with stddev = 1.13684723 · gain / √fan_in · num_layers^(−1/order), cut at ±2 stddev.

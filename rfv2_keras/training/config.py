@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import ConfigDict, Field
 
-from rfv2_keras.config import explain, nearest, read_json_object
+from rfv2_keras.config import explain_nested, read_json_object
 from rfv2_keras.errors import UserError
 
 _Positive = Annotated[int, Field(ge=1)]
@@ -122,11 +122,11 @@ class PretrainConfig(_Section):
         values = json.loads(json.dumps(source)) if isinstance(source, dict) else read_json_object(source)
         place = "run config" if isinstance(source, dict) else str(source)
         for override in overrides:
-            _apply(values, override)
+            apply_override(values, override)
         try:
             config = cls(**values)
         except pydantic.ValidationError as error:
-            raise UserError(_explain(error, place)) from None
+            raise UserError(explain_nested(error, place, cls)) from None
         config._check(place)
         return config
 
@@ -146,7 +146,7 @@ class PretrainConfig(_Section):
             raise UserError(f"{place}: training.evaluate_every needs data.heldout, received null.")
 
 
-def _apply(values, override):
+def apply_override(values, override):
     """Set one dotted key of a nested dict from `key=value`."""
     path, sign, text = override.partition("=")
     keys = path.strip().split(".")
@@ -161,14 +161,3 @@ def _apply(values, override):
         if not isinstance(values, dict):
             raise UserError(f"--set {override}: {key} is not a section.")
     values[keys[-1]] = value
-
-
-def _explain(error, place):
-    first = error.errors()[0]
-    if first["type"] != "extra_forbidden":
-        return explain(error, place)
-    *sections, key = first["loc"]
-    model = PretrainConfig
-    for section in sections:
-        model = model.model_fields[section].annotation
-    return f'{place}: unknown key "{".".join(map(str, first["loc"]))}"{nearest(key, set(model.model_fields))}.'

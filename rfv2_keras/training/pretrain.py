@@ -15,6 +15,7 @@ from rfv2_keras.data.batches import Batches
 from rfv2_keras.data.records import VOCABULARY, Records
 from rfv2_keras.errors import UserError
 from rfv2_keras.optimizers import AdamW, Lamb, PiecewiseLinear
+from rfv2_keras.text.tokenizer import Tokenizer
 from rfv2_keras.training.dropout_seeds import set_dropout_seeds
 from rfv2_keras.training.evaluation import Evaluation
 from rfv2_keras.training.gradients import GradientFunction
@@ -202,6 +203,12 @@ class PretrainingRun:
                 f"model has vocab_size {size} (prepare the corpus with the model's vocabulary, or set "
                 "model.overrides.vocab_size)."
             )
+        vocab = _vocabulary_beside(self.config.model.init_from)
+        if vocab is not None and Tokenizer(vocab).vocab_hash != self.records.index["vocab_sha256"]:
+            raise UserError(
+                f"{vocab}: the model of model.init_from has another vocabulary than the records in "
+                f"{self.config.data.records}; prepare the corpus with this one."
+            )
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -261,6 +268,15 @@ class PretrainingRun:
     def _say(self, sentence):
         if self.stream is not None:
             print(sentence, file=self.stream, flush=True)
+
+
+def _vocabulary_beside(init_from):
+    """The vocabulary in the folder of a checkpoint, or None."""
+    if init_from is None:
+        return None
+    path = Path(init_from)
+    vocab = (path if path.is_dir() else path.parent) / VOCABULARY
+    return vocab if vocab.is_file() else None
 
 
 def _source(config):

@@ -84,3 +84,14 @@ def test_run_that_cannot_work_says_why(run_config, sections, message):
         pretrain(PretrainConfig.read(run_config("bad", **sections)), stream=None)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_continuing_with_another_vocabulary_is_refused(tmp_path, run_config, records):
+    """A vocabulary of the right size but with other tokens would give every id another meaning."""
+    tokens = (records / "vocab.txt").read_text().split("\n")
+    tokens[6], tokens[7] = tokens[7], tokens[6]
+    (tmp_path / "bert_model.ckpt.index").touch()
+    (tmp_path / "vocab.txt").write_text("\n".join(tokens))
+    config = run_config("continued", model={"init_from": str(tmp_path / "bert_model.ckpt")})
+    with pytest.raises(UserError, match=r"vocab.txt: the model of model.init_from has another vocabulary"):
+        pretrain(PretrainConfig.read(config), stream=None)
