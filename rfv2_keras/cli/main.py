@@ -10,7 +10,7 @@ import typer
 
 from rfv2_keras import __version__
 from rfv2_keras.cli.benchmark import benchmark_commands
-from rfv2_keras.cli.clue import clue
+from rfv2_keras.cli.clue import clue_commands
 from rfv2_keras.cli.config import config_commands
 from rfv2_keras.cli.describe import describe
 from rfv2_keras.cli.doctor import doctor
@@ -61,7 +61,7 @@ app.command("plot")(plot)
 app.command("finetune")(finetune)
 app.command("evaluate")(evaluate)
 app.command("predict")(predict)
-app.command("clue")(clue)
+app.add_typer(clue_commands, name="clue")
 app.command("embed")(embed)
 app.command("whiten")(whiten)
 app.command("sts")(sts)

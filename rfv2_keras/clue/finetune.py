@@ -65,7 +65,9 @@ class FineTuningRun:
         self.task, self.kind, self.train = self._read_training_data(task)
         self.dev = self.kind.read_all(self.task.files.dev, self.data, self._problems("dev"))
         keras.utils.set_random_seed(seed)
-        self.encoder = build_transformer_model(self.pretrained.config, self.pretrained.weights, dtype=dtype)
+        self.encoder = build_transformer_model(
+            self.pretrained.config, self.pretrained.weights, dtype=dtype, **_dropout(self.task.training.dropout)
+        )
         if self.task.training.lora_rank:
             enable_lora(self.encoder, self.task.training.lora_rank)
         self.head = self.kind.head(self.pretrained.config)
@@ -236,6 +238,11 @@ def write_records(path, kind, examples, predictions):
     pairs = zip(examples, predictions, strict=True)
     lines = [json.dumps(kind.record(example, prediction), ensure_ascii=False) for example, prediction in pairs]
     Path(path).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def _dropout(rate):
+    """The keys of the config that a rate replaces."""
+    return {} if rate is None else {"hidden_dropout_prob": rate, "attention_probs_dropout_prob": rate}
 
 
 def enable_lora(encoder, rank):

@@ -8,7 +8,7 @@ from rfv2_keras.checkpoints.atomic import atomic_file
 from rfv2_keras.clue.kinds import KINDS
 from rfv2_keras.clue.published import DEV, TEST
 from rfv2_keras.clue.seeds import finetune_seeds
-from rfv2_keras.clue.task import ORDER, Task
+from rfv2_keras.clue.task import ORDER, Task, checked_names
 from rfv2_keras.config import read_json_object
 from rfv2_keras.errors import UserError
 
@@ -35,7 +35,7 @@ def run_suite(names, model, data, out, seeds=(0,), overrides=(), stream=None, **
     Raises:
         UserError: an unknown task, or one that cannot be run; those before it are finished and kept.
     """
-    names, seeds, out = _checked(names), list(seeds), Path(out)
+    names, seeds, out = checked_names(names), list(seeds), Path(out)
     tasks = [Task.read(name, overrides) for name in names]
     settings = {"model": str(model), "seeds": seeds, "overrides": list(overrides), **options}
     out.mkdir(parents=True, exist_ok=True)
@@ -66,14 +66,6 @@ def table(results, title):
     lines = [f"| | {' | '.join(columns)} |", "|-|" + "-|" * len(columns)]
     lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
     return "\n".join(lines) + "\n"
-
-
-def _checked(names):
-    names = list(ORDER) if list(names) == ["all"] else list(names)
-    unknown = [name for name in names if name not in ORDER]
-    if unknown or not names:
-        raise UserError(f"--tasks must be all, or some of {','.join(ORDER)}, received {','.join(unknown) or 'none'}.")
-    return names
 
 
 def _check_settings(path, settings):

@@ -13,6 +13,20 @@ from rfv2_keras.errors import UserError
 BUILT_IN = Path(__file__).parent / "tasks"
 ORDER = ("iflytek", "tnews", "afqmc", "cmnli", "ocnli", "wsc", "csl", "cmrc2018", "c3", "chid", "cluener")
 
+
+def checked_names(names):
+    """Names of built-in tasks in the order given; `["all"]` are all of them.
+
+    Raises:
+        UserError: a name that is none, or no name.
+    """
+    names = list(ORDER) if list(names) == ["all"] else list(names)
+    unknown = [name for name in names if name not in ORDER]
+    if unknown or not names:
+        raise UserError(f"--tasks must be all, or some of {','.join(ORDER)}, received {','.join(unknown) or 'none'}.")
+    return names
+
+
 _Positive = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -44,6 +58,7 @@ class TaskTraining(_Section):
         1.0, description="factor of the learning rate from each layer to the one below it"
     )
     lora_rank: _Positive | None = Field(None, description="train low-rank additions and the head only; null: all")
+    dropout: _Share | None = Field(None, description="rate in the encoder; null: what its config says")
     label_smoothing: _Share = 0.0
     r_drop: Annotated[float, Field(ge=0)] = Field(0.0, description="weight of the divergence of two dropout masks")
     fgm: Annotated[float, Field(ge=0)] = Field(0.0, description="size of the adversarial step on token embeddings")

@@ -3,7 +3,9 @@
 from rfv2_keras.clue.kinds.classification import Classification
 from rfv2_keras.clue.kinds.idiom_cloze import IdiomCloze
 from rfv2_keras.clue.kinds.kind import Example, Feature, Kind
+from rfv2_keras.clue.kinds.multi_label import MultiLabel
 from rfv2_keras.clue.kinds.multiple_choice import MultipleChoice
+from rfv2_keras.clue.kinds.regression import Regression
 from rfv2_keras.clue.kinds.span_labelling import SpanLabelling
 from rfv2_keras.clue.kinds.span_reading import SpanReading
 from rfv2_keras.errors import UserError
@@ -14,6 +16,8 @@ KINDS = {
     "idiom_cloze": IdiomCloze,
     "span_reading": SpanReading,
     "span_labelling": SpanLabelling,
+    "regression": Regression,
+    "multi_label": MultiLabel,
 }
 
 

@@ -33,6 +33,7 @@ class Choices(Kind):
     class Options(Options):
         choices: Count = Field(4, description="rows of an example; one with more choices makes its batch larger")
         pooling: Pooling = Field("first", description="how the hidden states of a row become one vector")
+        dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     probabilities = "softmax"
 
@@ -51,7 +52,7 @@ class Choices(Kind):
         return ClassificationHead(
             1,
             self.options.pooling,
-            config.hidden_dropout_prob,
+            self.options.dropout,
             kernel_initializer=initializer_for(config),
             name="Output",
         )

@@ -35,6 +35,7 @@ class Classification(Kind):
         spans: list[_Two] = Field([], description="fields [index, text] of spans that are marked")
         marks: _Two = Field(["[[", "]]"], description="what stands before and after a span")
         pooling: Pooling = Field("first", description="how hidden states become one vector")
+        dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     has_labels = True
     probabilities = "softmax"
@@ -80,7 +81,7 @@ class Classification(Kind):
         return ClassificationHead(
             len(self.task.labels),
             self.options.pooling,
-            config.hidden_dropout_prob,
+            self.options.dropout,
             kernel_initializer=initializer_for(config),
             name="Output",
         )
