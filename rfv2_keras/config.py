@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 from pydantic import ConfigDict, Field
@@ -258,7 +258,8 @@ def explain_nested(error, place, model):
         return explain(error, place)
     *sections, key = first["loc"]
     for section in sections:
-        model = model.model_fields[section].annotation
+        # A number is a place in a list, whose items are of the type in its brackets.
+        model = get_args(model)[0] if isinstance(section, int) else model.model_fields[section].annotation
     return f'{place}: unknown key "{".".join(map(str, first["loc"]))}"{nearest(key, set(model.model_fields))}.'
 
 

@@ -1,6 +1,7 @@
 """`rfv2 config`."""
 
 import json
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,8 +14,12 @@ def _group():
 
 
 @config_commands.command()
-def schema():
+def schema(
+    stage: Annotated[Literal["pretrain", "multitask"], typer.Argument(help="Which run configs.")] = "pretrain",
+):
     """Print the JSON Schema of run configs: every key with its type, default and meaning."""
+    from rfv2_keras.multitask.config import MultitaskConfig
     from rfv2_keras.training.config import PretrainConfig
 
-    print(json.dumps(PretrainConfig.model_json_schema(), indent=2, ensure_ascii=False))
+    config = MultitaskConfig if stage == "multitask" else PretrainConfig
+    print(json.dumps(config.model_json_schema(), indent=2, ensure_ascii=False))

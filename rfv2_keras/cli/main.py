@@ -17,6 +17,7 @@ from rfv2_keras.cli.doctor import doctor
 from rfv2_keras.cli.embed import embed
 from rfv2_keras.cli.finetune import evaluate, finetune, predict
 from rfv2_keras.cli.launch import launch
+from rfv2_keras.cli.multitask import multitask
 from rfv2_keras.cli.plot import plot
 from rfv2_keras.cli.prepare import prepare
 from rfv2_keras.cli.pretrain import pretrain
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 app.command("prepare")(prepare)
 app.command("pretrain")(pretrain)
+app.command("multitask")(multitask)
 # What follows the launched command belongs to it: `rfv2 launch --processes 2 pretrain CONFIG --no-resume`.
 app.command("launch", context_settings={"allow_interspersed_args": False})(launch)
 app.command("plot")(plot)

@@ -50,6 +50,8 @@ class Transformer:
         UserError: an argument is unknown, or has no meaning with this config.
     """
 
+    branches_per_layer = 2  # residual branches: attention and feed-forward
+
     def __init__(
         self,
         config,
@@ -189,8 +191,9 @@ class Transformer:
     def residual(self, x, sublayer, name, **attention):
         """x and the sub-layer's output, joined as `norm_placement` and `residual` say."""
         config, post = self.config, self.config.norm_placement == "post"
-        # DeepNet's factor for Adam; its smaller initial weights are those of initializer_order=2.
-        skip_scale = (2.0 * config.num_hidden_layers) ** 0.5 if config.residual == "deepnorm" else 1.0
+        # DeepNet's factor for Adam, √(number of branches); its smaller initial weights are those of initializer_order.
+        branches = config.num_hidden_layers * self.branches_per_layer
+        skip_scale = branches**0.5 if config.residual == "deepnorm" else 1.0
         branch = ResidualBranch(
             norm=self.norm("norm") if post else None,
             dropout=config.hidden_dropout_prob,

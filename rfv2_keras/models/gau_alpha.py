@@ -14,6 +14,8 @@ class GAUAlpha(RoFormerV2):
     Source: https://spaces.ac.cn/archives/9052; arXiv 2205.05842; ZhuiyiTechnology/GAU-alpha.
     """
 
+    branches_per_layer = 1
+
     def transform(self, x, index, **attention):
         name = f"Transformer-{index}-GatedAttentionUnit"
         return self.residual(x, self.gated_attention_unit(name), name, **attention)

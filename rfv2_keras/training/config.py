@@ -1,4 +1,4 @@
-"""The config of a pretraining run."""
+"""The configs of runs, and that of a pretraining run."""
 
 import json
 from pathlib import Path
@@ -95,17 +95,8 @@ class OutputSection(_Section):
     tensorboard: bool = True
 
 
-class PretrainConfig(_Section):
-    """A whole run. Read one with `PretrainConfig.read`."""
-
-    model: ModelSection
-    data: DataSection
-    optimizer: OptimizerSection = OptimizerSection()
-    schedule: ScheduleSection
-    training: TrainingSection
-    precision: PrecisionSection = PrecisionSection()
-    xla: XLASection = XLASection()
-    output: OutputSection
+class RunConfig(_Section):
+    """How the configs of runs are read and written."""
 
     @classmethod
     def read(cls, source, overrides=()):
@@ -134,6 +125,22 @@ class PretrainConfig(_Section):
         """Write the config with all defaults filled in."""
         text = json.dumps(self.model_dump(), indent=2, ensure_ascii=False) + "\n"
         Path(path).write_text(text, encoding="utf-8")
+
+    def _check(self, place):
+        """Stop at combinations that no single key can be blamed for."""
+
+
+class PretrainConfig(RunConfig):
+    """A whole run of pretraining. Read one with `PretrainConfig.read`."""
+
+    model: ModelSection
+    data: DataSection
+    optimizer: OptimizerSection = OptimizerSection()
+    schedule: ScheduleSection
+    training: TrainingSection
+    precision: PrecisionSection = PrecisionSection()
+    xla: XLASection = XLASection()
+    output: OutputSection
 
     def _check(self, place):
         training, data = self.training, self.data

@@ -26,5 +26,9 @@ def set_dropout_seeds(model, seed, process, draws):
         draws: forward passes in training that the process has done: updates · accumulation.
     """
     for number, generator in enumerate(seed_generators(model)):
-        own = (seed * 1_000_003 + process * 10_007 + number) % 2**32
-        generator.state.assign([own, draws])
+        generator.state.assign([generator_seed(seed, process, number), draws])
+
+
+def generator_seed(seed, process, number):
+    """What the first half of the state of a model's generator is, by its number."""
+    return (seed * 1_000_003 + process * 10_007 + number) % 2**32

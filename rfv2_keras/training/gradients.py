@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from rfv2_keras.training.diagnosis import first_non_finite_layer
+
 
 class GradientFunction:
     """Computes the sums of one process for one update.
@@ -27,7 +29,7 @@ class GradientFunction:
         """Statistics and scaled gradients, summed over micro-batches.
 
         Args:
-            micro_batches: iterable of dicts of tensors.
+            micro_batches: iterable of dicts of arrays or tensors.
             scale: float32 scalar that the loss is multiplied by before it is differentiated; keeps sums of 16-bit
                 gradients small and, as a loss scale, away from zero.
 
@@ -36,7 +38,7 @@ class GradientFunction:
         """
         total = None
         for batch in micro_batches:
-            sums = self._sums(batch, scale)
+            sums = self._sums({name: tf.convert_to_tensor(value) for name, value in batch.items()}, scale)
             total = sums if total is None else self._add(total, sums)
         return total
 
@@ -44,6 +46,15 @@ class GradientFunction:
     def compiled_shapes(self):
         """How many shapes of batch have been traced (and with XLA compiled) so far."""
         return self._sums.experimental_get_tracing_count()
+
+    @property
+    def shapes(self):
+        """The shapes of the gradients."""
+        return [v.shape for v in self.model.trainable_variables]
+
+    def first_non_finite_layer(self, batch):
+        """Which layer breaks first for a batch, or None."""
+        return first_non_finite_layer(self.model, batch)
 
     def _compute(self, batch, scale):
         weights = [v.value for v in self.model.trainable_variables]

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from rfv2_keras.errors import UserError
-from rfv2_keras.training.diagnosis import first_non_finite_layer
+from rfv2_keras.training.objective import masked_lm_report
 from rfv2_keras.training.prefetch import Prefetch
 
 
@@ -25,18 +25,23 @@ class TrainingLoop:
     """Trains a model for a number of updates.
 
     Args:
-        gradients: `GradientFunction`.
+        gradients: `GradientFunction`, or what has its methods.
         update: `Update`.
         micro_batches: function step -> list of dicts of numpy arrays: this process's share of the update.
         processes: `SingleProcess` or `WorkerProcesses`.
         slots: largest possible number of targets of a micro-batch; the loss is divided by it before it is
             differentiated, which keeps 16-bit gradients in range.
         metrics: `MetricsLog`, or None in all processes but the first.
-        chance_loss: the loss of a model that knows nothing, ln(vocabulary); a loss that stays there is reported.
+        chance_loss: the loss of a model that knows nothing, ln(vocabulary); a loss that stays there is reported. None
+            where there is no such loss.
         warn: function that takes a sentence.
+        report: function from the sums of statistics between two lines of the log to the numbers to be logged, `loss`
+            among them.
     """
 
-    def __init__(self, gradients, update, micro_batches, processes, slots, metrics, chance_loss, warn):
+    def __init__(
+        self, gradients, update, micro_batches, processes, slots, metrics, chance_loss, warn, report=masked_lm_report
+    ):
         self.gradients = gradients
         self.update = update
         self.micro_batches = micro_batches
@@ -45,6 +50,7 @@ class TrainingLoop:
         self.metrics = metrics
         self.chance_loss = chance_loss
         self.warn = warn
+        self.report = report
         self.model = update.model
         self._flatten = tf.function(_flatten, jit_compile=True)
         self._unflatten = tf.function(self._split, jit_compile=True)
@@ -66,13 +72,14 @@ class TrainingLoop:
         window = _Window()
         try:
             for step in range(start, stop):
-                batches = [{k: tf.convert_to_tensor(v) for k, v in b.items()} for b in prefetch(step)]
+                batches = prefetch(step)
                 statistics, norm = self._one_update(batches)
                 window.add(batches, statistics, norm)
                 done = step + 1
                 if done % log_every == 0 or done == stop:
-                    self._log(done, window, prefetch)
-                    self._check(done, window)
+                    values = self.report(window.sums())
+                    self._log(done, window, prefetch, values)
+                    self._check(done, window, values["loss"])
                     window, prefetch.waited = _Window(), 0.0
                 for interval, event in events:
                     if done % interval == 0 or done == stop:
@@ -108,17 +115,15 @@ class TrainingLoop:
         return statistics, self.update(statistics, gradients, scale)
 
     def _split(self, flat, statistics):
-        shapes = [v.shape for v in self.model.trainable_variables]
+        shapes = self.gradients.shapes
         sizes = [statistics.shape[0], *(math.prod(shape) for shape in shapes)]
         statistics, *pieces = tf.split(flat, sizes)
         return statistics, [tf.reshape(piece, shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
-    def _log(self, done, window, prefetch):
-        loss, targets, right = window.sums()
+    def _log(self, done, window, prefetch, values):
         seconds = window.seconds()
         values = {
-            "loss": loss / max(targets, 1.0),
-            "accuracy": right / max(targets, 1.0),
+            **values,
             "learning_rate": float(self.update.optimizer.learning_rate),
             "gradient_norm": window.norm(),
             "tokens_per_second": window.tokens * self.processes.count / seconds,
@@ -131,8 +136,7 @@ class TrainingLoop:
             return
         self.metrics.write(done, values)
         shown = {
-            "loss": f"{values['loss']:.4f}",
-            "accuracy": f"{values['accuracy']:.4f}",
+            **{name: f"{values[name]:.4f}" for name in ("loss", "accuracy") if name in values},
             "lr": f"{values['learning_rate']:.2e}",
             "tokens/s": f"{values['tokens_per_second']:,.0f}",
             "input wait": f"{values['input_wait']:.0%}",
@@ -141,21 +145,20 @@ class TrainingLoop:
             shown["loss scale"] = f"{values['loss_scale']:g} ({values['skipped_updates']} skipped)"
         self.metrics.show(done, shown)
 
-    def _check(self, done, window):
+    def _check(self, done, window, loss):
         """Stop at numbers that cannot get better; point at a loss that does not move."""
         bad = window.bad_updates()
         # An update that overflows now and then is what a loss scale is for; one without a loss scale is not.
         if bad and (not self.update.loss_scale.in_use or len(bad) == len(window.norms)):
             step = done - len(window.norms) + bad[0]
-            culprit = first_non_finite_layer(self.model, self.micro_batches(step)[0])
+            culprit = self.gradients.first_non_finite_layer(self.micro_batches(step)[0])
             culprit = culprit or "a gradient, while the forward pass is finite,"
             raise UserError(
                 f"Training stopped at update {step + 1}: {culprit} is not finite; the weights "
                 "before it are in the last checkpoint (a lower learning rate, "
                 "optimizer.clip_norm, or float32 help most often)."
             )
-        loss, targets, _ = window.sums()
-        stuck = done >= 500 and abs(loss / max(targets, 1.0) / self.chance_loss - 1.0) < 0.01
+        stuck = done >= 500 and self.chance_loss is not None and abs(loss / self.chance_loss - 1.0) < 0.01
         if stuck and self.metrics is not None:
             self.warn(
                 f"After {done} updates the loss is still that of guessing, ln(vocabulary) = {self.chance_loss:.2f}: "

@@ -12,10 +12,21 @@ PANELS = (
     ("learning rate", ("learning_rate",)),
     ("tokens per second", ("tokens_per_second",)),
 )
+# (title of the panel, last part of the keys task/NAME/... that it shows, a line for each task)
+TASK_PANELS = (
+    ("loss of each task", "loss"),
+    ("dev score of each task", "score"),
+    ("gradient norm of each task", "gradient_norm"),
+    ("cosine to the mean gradient", "cosine"),
+    ("share of micro-batches", "share"),
+    ("weight in the combination", "weight"),
+)
+STYLES = ("-", "--", ":", "-.")
+MOST_NAMES = 24  # a legend of more tasks would hide the curves
 
 
 def plot_runs(folders, picture):
-    """Draw the curves of one or several runs into a PNG.
+    """Draw the curves of one or several runs into a PNG; multi-task runs have panels with a line for each task.
 
     Args:
         folders: run directories, each with a `metrics.jsonl`.
@@ -27,20 +38,18 @@ def plot_runs(folders, picture):
     import matplotlib.figure  # the object interface: no display, no global state
 
     runs = {str(folder): read_metrics(folder) for folder in folders}
-    figure = matplotlib.figure.Figure(figsize=(11, 7), layout="constrained")
-    axes = figure.subplots(2, 2).flat
-    for axis, (title, keys) in zip(axes, PANELS, strict=True):
-        for number, (name, lines) in enumerate(runs.items()):
-            for key, style in zip(keys, ("-", "--"), strict=False):
-                points = [(line["step"], line[key]) for line in lines if isinstance(line.get(key), (int, float))]
-                if points:
-                    label = Path(name).name + (" (held out)" if "/" in key else "")
-                    axis.plot(*zip(*points, strict=True), style, color=f"C{number}", label=label)
-        axis.set_title(title)
-        axis.set_xlabel("update")
-        axis.grid(alpha=0.3)
-        if axis.lines:
-            axis.legend()
+    tasks = list(dict.fromkeys(name for lines in runs.values() for name in tasks_of(lines)))
+    logged = {key for lines in runs.values() for line in lines for key in line}
+    panels = [panel for panel in PANELS if logged.intersection(panel[1])]
+    rows = -(-(len(panels) + len(TASK_PANELS) * bool(tasks)) // 2)
+    figure = matplotlib.figure.Figure(figsize=(11, 3.5 * max(rows, 1)), layout="constrained")
+    axes = iter(figure.subplots(max(rows, 1), 2).flat)
+    for title, keys in panels:
+        _draw_runs(next(axes), title, keys, runs)
+    for title, key in TASK_PANELS if tasks else ():
+        _draw_tasks(next(axes), title, key, runs, tasks)
+    for axis in axes:
+        axis.set_axis_off()
     figure.savefig(picture, dpi=110)
 
 
@@ -52,3 +61,43 @@ def read_metrics(folder):
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); is {folder} a run directory?") from None
     return [json.loads(line) for line in lines if line]
+
+
+def tasks_of(lines):
+    """The names of the tasks that lines have numbers of, in alphabetical order."""
+    return sorted({key.split("/")[1] for line in lines for key in line if key.startswith("task/")})
+
+
+def _draw_runs(axis, title, keys, runs):
+    for number, (name, lines) in enumerate(runs.items()):
+        for key, style in zip(keys, STYLES, strict=False):
+            label = Path(name).name + (" (held out)" if "/" in key else "")
+            _draw(axis, lines, key, style, f"C{number}", label)
+    _finish(axis, title)
+
+
+def _draw_tasks(axis, title, key, runs, tasks):
+    """A colour for each task, a style for each run."""
+    import matplotlib
+
+    colors = matplotlib.colormaps["turbo"]
+    for number, (folder, lines) in enumerate(runs.items()):
+        for index, task in enumerate(tasks):
+            label = task if len(runs) == 1 else f"{task} ({Path(folder).name})"
+            color = f"C{index}" if len(tasks) <= 10 else colors(index / (len(tasks) - 1))
+            _draw(axis, lines, f"task/{task}/{key}", STYLES[number % len(STYLES)], color, label)
+    _finish(axis, title)
+
+
+def _draw(axis, lines, key, style, color, label):
+    points = [(line["step"], line[key]) for line in lines if isinstance(line.get(key), (int, float))]
+    if points:
+        axis.plot(*zip(*points, strict=True), style, color=color, label=label, marker="." if len(points) == 1 else None)
+
+
+def _finish(axis, title):
+    axis.set_title(title)
+    axis.set_xlabel("update")
+    axis.grid(alpha=0.3)
+    if 0 < len(axis.lines) <= MOST_NAMES:
+        axis.legend(fontsize="x-small" if len(axis.lines) > 6 else None)

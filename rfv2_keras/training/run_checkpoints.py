@@ -88,7 +88,7 @@ class RunCheckpoints:
                 state = json.loads((path / STATE).read_text(encoding="utf-8"))
                 with h5py.File(path / WEIGHTS, "r") as file:
                     for weight in model.weights:
-                        weight.assign(file[f"{BY_PATH}/{weight.path}"][()])
+                        weight.assign(_array(file, weight, path))
                 with h5py.File(path / OPTIMIZER, "r") as file:
                     optimizer.load_own_variables({name: file[name][()] for name in file})
                 return state
@@ -125,6 +125,18 @@ def _defect(path):
         if file_sha256(path / name) != digest:
             return f"{name} does not match its SHA-256"
     return None
+
+
+def _array(file, weight, place):
+    """The values of a weight in a checkpoint."""
+    name = f"{BY_PATH}/{weight.path}"
+    if name not in file or file[name].shape != tuple(weight.shape):
+        found = f"shape {file[name].shape}" if name in file else "nothing"
+        raise UserError(
+            f"{place}: the checkpoint is of another model, it holds {found} for {weight.path} of shape "
+            f"{tuple(weight.shape)}; choose another run directory."
+        )
+    return file[name][()]
 
 
 def _optimizer_variables(optimizer):

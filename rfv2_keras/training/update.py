@@ -44,7 +44,9 @@ class Update:
         return self._function(statistics, gradients, scale)
 
     def _apply(self, statistics, gradients, scale):
-        factor = 1.0 / (scale * tf.maximum(statistics[1], 1.0))
+        return self._clip_and_step(gradients, 1.0 / (scale * tf.maximum(statistics[1], 1.0)))
+
+    def _clip_and_step(self, gradients, factor):
         norm = tf.linalg.global_norm(gradients) * factor
         finite = tf.math.is_finite(norm)
         if self.clip_norm is not None:

@@ -1,6 +1,7 @@
 """Any number of labels for a text or a pair of texts."""
 
 import json
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -31,6 +32,7 @@ class MultiLabel(Kind):
         id: str = Field("id", description="field of the id; without one, examples are counted from 0")
         separator: str = Field("|", min_length=1, description="what stands between labels in lines that are no JSON")
         pooling: Pooling = Field("first", description="how hidden states become one vector")
+        dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     selects = "micro_f1"
     has_labels = True
@@ -74,7 +76,7 @@ class MultiLabel(Kind):
         return ClassificationHead(
             len(self.task.labels),
             self.options.pooling,
-            config.hidden_dropout_prob,
+            self.options.dropout,
             kernel_initializer=initializer_for(config),
             name="Output",
         )

@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import keras
 import numpy as np
@@ -39,6 +39,7 @@ class Regression(Kind):
         high: float = Field(5.0, description="largest label")
         loss: Literal["squared_error", "cross_entropy"] = "squared_error"
         pooling: Pooling = Field("first", description="how hidden states become one vector")
+        dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     selects = "spearman"
 
@@ -78,7 +79,7 @@ class Regression(Kind):
         return ClassificationHead(
             1,
             self.options.pooling,
-            config.hidden_dropout_prob,
+            self.options.dropout,
             kernel_initializer=initializer_for(config),
             name="Output",
         )
