@@ -12,7 +12,7 @@ import math
 import keras
 import tensorflow as tf
 
-from rfv2_keras.clue.heads import ClassificationHead
+from rfv2_keras.clue.heads.classification import ClassificationHead
 from rfv2_keras.clue.kinds import kind_of
 from rfv2_keras.losses.masked_lm import masked_lm_sums
 from rfv2_keras.multitask.model import make_head

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from rfv2_keras import ModelConfig, Tokenizer
-from rfv2_keras.clue.choice_layers import ChoiceLogits, ChoiceRows
+from rfv2_keras.clue.heads.choices import ChoiceLogits, ChoiceRows
 from rfv2_keras.clue.kinds import kind_of
 from rfv2_keras.clue.kinds.kind import TOKENS, Feature
-from rfv2_keras.clue.losses import SparseCrossEntropy
+from rfv2_keras.clue.losses.cross_entropy import SparseCrossEntropy
 from rfv2_keras.clue.prediction import encode
 from rfv2_keras.clue.task import Files, Task
 from rfv2_keras.models import ARCHITECTURES

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from rfv2_keras.cli.main import app
-from rfv2_keras.clue import archive, fetch
-from rfv2_keras.clue.download import download_tasks
 from rfv2_keras.clue.task import ORDER, Task
+from rfv2_keras.clue.transfer import archive, fetch
+from rfv2_keras.clue.transfer.download import download_tasks
 from rfv2_keras.errors import UserError
 
 TEXTS = {"train.json": '{"sentence": "一"}\n' * 9999, "dev.json": "{}\n", "test.json": "", "test1.0.json": "三\u2028四"}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rfv2_keras.clue.files import field, json_file, json_lines
+from rfv2_keras.clue.reading.files import field, json_file, json_lines
 from rfv2_keras.errors import UserError
 
 

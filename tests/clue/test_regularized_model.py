@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from rfv2_keras import build_transformer_model
 from rfv2_keras.clue.finetune import enable_lora
-from rfv2_keras.clue.heads import ClassificationHead
-from rfv2_keras.clue.losses import SparseCrossEntropy
+from rfv2_keras.clue.heads.classification import ClassificationHead
+from rfv2_keras.clue.losses.cross_entropy import SparseCrossEntropy
 from rfv2_keras.clue.optimizer import layer_multipliers, make_optimizer
 from rfv2_keras.clue.regularized_model import RegularizedModel, symmetric_divergence
 from rfv2_keras.clue.task import TaskTraining

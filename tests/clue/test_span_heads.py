@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from rfv2_keras.clue.span_heads import AnswerPointer, TaggingHead
-from rfv2_keras.clue.span_losses import SpanZLPR, TaggingLoss
+from rfv2_keras.clue.heads.spans import AnswerPointer, TaggingHead
+from rfv2_keras.clue.losses.spans import SpanZLPR, TaggingLoss
 from rfv2_keras.layers import GlobalPointer
 from rfv2_keras.losses import zlpr
 from rfv2_keras.models import DepthScaledNormal

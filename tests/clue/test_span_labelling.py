@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rfv2_keras import ModelConfig, Tokenizer, build_transformer_model
 from rfv2_keras.clue.batches import FeatureBatches
 from rfv2_keras.clue.kinds import kind_of
-from rfv2_keras.clue.labelled_spans import Span
 from rfv2_keras.clue.prediction import Predictor, encode
-from rfv2_keras.clue.tag_scheme import TagScheme, without_overlap
+from rfv2_keras.clue.reading.labelled_spans import Span
+from rfv2_keras.clue.reading.tag_scheme import TagScheme, without_overlap
 from rfv2_keras.clue.task import Task
 from rfv2_keras.errors import UserError
 from rfv2_keras.layers import viterbi_decode

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from rfv2_keras import ModelConfig, Tokenizer, build_transformer_model
-from rfv2_keras.clue.answers import Answers
 from rfv2_keras.clue.batches import FeatureBatches
 from rfv2_keras.clue.kinds import Example, kind_of
 from rfv2_keras.clue.kinds.span_reading import Question
 from rfv2_keras.clue.prediction import encode
+from rfv2_keras.clue.reading.answers import Answers
 from rfv2_keras.clue.task import Task
 from rfv2_keras.errors import UserError
 

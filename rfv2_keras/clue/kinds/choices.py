@@ -9,10 +9,10 @@ from pydantic import Field
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 
-from rfv2_keras.clue.choice_layers import ChoiceLogits, ChoiceRows
-from rfv2_keras.clue.heads import ClassificationHead, Pooling
+from rfv2_keras.clue.heads.choices import ChoiceLogits, ChoiceRows
+from rfv2_keras.clue.heads.classification import ClassificationHead, Pooling
 from rfv2_keras.clue.kinds.kind import TOKENS, Feature, Kind, Options
-from rfv2_keras.clue.losses import SparseCrossEntropy
+from rfv2_keras.clue.losses.cross_entropy import SparseCrossEntropy
 from rfv2_keras.models.initializer import initializer_for
 
 Count = Annotated[int, Field(ge=1)]

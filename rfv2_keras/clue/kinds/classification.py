@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Field
 from sklearn.metrics import accuracy_score, f1_score
 
-from rfv2_keras.clue.files import field, json_lines
-from rfv2_keras.clue.heads import ClassificationHead, Pooling
+from rfv2_keras.clue.heads.classification import ClassificationHead, Pooling
 from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature, Kind, Options
-from rfv2_keras.clue.losses import SparseCrossEntropy
+from rfv2_keras.clue.losses.cross_entropy import SparseCrossEntropy
+from rfv2_keras.clue.reading.files import field, json_lines
 from rfv2_keras.errors import UserError
 from rfv2_keras.models.initializer import initializer_for
 

@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import Field
 from scipy.optimize import linear_sum_assignment
 
-from rfv2_keras.clue.files import field, json_file, json_lines
 from rfv2_keras.clue.kinds.choices import Choices, Count
 from rfv2_keras.clue.kinds.kind import Example
+from rfv2_keras.clue.reading.files import field, json_file, json_lines
 from rfv2_keras.errors import UserError
 from rfv2_keras.text import truncate_sequences
 from rfv2_keras.text.sequences import truncated_lengths

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from rfv2_keras.clue.files import existing, field, json_file, json_lines
 from rfv2_keras.clue.kinds.choices import Choices
 from rfv2_keras.clue.kinds.kind import Example
+from rfv2_keras.clue.reading.files import existing, field, json_file, json_lines
 from rfv2_keras.errors import UserError
 from rfv2_keras.text import truncate_sequences
 

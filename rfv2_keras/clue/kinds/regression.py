@@ -10,10 +10,10 @@ from keras import ops
 from pydantic import Field
 from scipy.stats import pearsonr, spearmanr
 
-from rfv2_keras.clue.files import field, json_lines
-from rfv2_keras.clue.heads import ClassificationHead, Pooling
+from rfv2_keras.clue.heads.classification import ClassificationHead, Pooling
 from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature, Kind, Options
-from rfv2_keras.clue.plain_lines import holds_objects, text_lines
+from rfv2_keras.clue.reading.files import field, json_lines
+from rfv2_keras.clue.reading.plain_lines import holds_objects, text_lines
 from rfv2_keras.errors import UserError
 from rfv2_keras.models.initializer import initializer_for
 

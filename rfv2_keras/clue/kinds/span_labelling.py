@@ -7,13 +7,13 @@ import numpy as np
 from keras import ops
 from pydantic import Field
 
-from rfv2_keras.clue.files import field, json_lines
+from rfv2_keras.clue.heads.spans import TaggingHead
 from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature, Kind, Options
-from rfv2_keras.clue.labelled_spans import Span, nested_spans, spans_of
+from rfv2_keras.clue.losses.spans import SpanZLPR, TaggingLoss
 from rfv2_keras.clue.metrics import entity_scores
-from rfv2_keras.clue.span_heads import TaggingHead
-from rfv2_keras.clue.span_losses import SpanZLPR, TaggingLoss
-from rfv2_keras.clue.tag_scheme import TagScheme, without_overlap
+from rfv2_keras.clue.reading.files import field, json_lines
+from rfv2_keras.clue.reading.labelled_spans import Span, nested_spans, spans_of
+from rfv2_keras.clue.reading.tag_scheme import TagScheme, without_overlap
 from rfv2_keras.errors import UserError
 from rfv2_keras.layers import EfficientGlobalPointer, GlobalPointer, viterbi_decode
 from rfv2_keras.models.initializer import initializer_for

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 from pydantic import Field
 
-from rfv2_keras.clue.answers import AnswerReader
-from rfv2_keras.clue.files import field
+from rfv2_keras.clue.heads.spans import AnswerPointer
 from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature, Kind, Options
-from rfv2_keras.clue.losses import SparseCrossEntropy
+from rfv2_keras.clue.losses.cross_entropy import SparseCrossEntropy
 from rfv2_keras.clue.metrics import answer_scores
-from rfv2_keras.clue.questions import questions
-from rfv2_keras.clue.span_heads import AnswerPointer
+from rfv2_keras.clue.reading.answers import AnswerReader
+from rfv2_keras.clue.reading.files import field
+from rfv2_keras.clue.reading.questions import questions
 from rfv2_keras.errors import UserError
 from rfv2_keras.models.initializer import initializer_for
 

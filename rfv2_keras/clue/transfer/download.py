@@ -4,9 +4,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from rfv2_keras.clue.archive import BrokenArchive, unpack
-from rfv2_keras.clue.fetch import fetch
 from rfv2_keras.clue.task import Task, checked_names
+from rfv2_keras.clue.transfer.archive import BrokenArchive, unpack
+from rfv2_keras.clue.transfer.fetch import fetch
 from rfv2_keras.errors import UserError
 
 BASE_URL = "https://storage.googleapis.com/cluebenchmark/tasks"

@@ -1,6 +1,6 @@
 """Files whose lines are plain text."""
 
-from rfv2_keras.clue.files import existing
+from rfv2_keras.clue.reading.files import existing
 
 
 def holds_objects(path):

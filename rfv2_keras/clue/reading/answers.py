@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from rfv2_keras.clue.files import field
-from rfv2_keras.clue.locate import locate
+from rfv2_keras.clue.reading.files import field
+from rfv2_keras.clue.reading.locate import locate
 
 
 class Answers(NamedTuple):

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from rfv2_keras.clue.locate import locate
+from rfv2_keras.clue.reading.locate import locate
 
 
 class Span(NamedTuple):

@@ -2,7 +2,7 @@
 
 import json
 
-from rfv2_keras.clue.files import existing, json_file, json_lines
+from rfv2_keras.clue.reading.files import existing, json_file, json_lines
 from rfv2_keras.errors import UserError
 
 

@@ -1,0 +1,1 @@
+"""Layers that turn hidden states into what a task asks for."""

@@ -1,0 +1,1 @@
+"""The formats that examples of tasks come in."""

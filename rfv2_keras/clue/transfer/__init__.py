@@ -1,0 +1,1 @@
+"""Fetching and unpacking the public files of the tasks."""
