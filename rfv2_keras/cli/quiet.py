@@ -17,7 +17,9 @@ def import_tensorflow_quietly():
     if "tensorflow" in sys.modules or level == "0":
         return
     with _standard_error_held_back():
-        import tensorflow  # noqa: F401
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")  # a build for GPUs complains here of a machine without one
 
 
 @contextlib.contextmanager
