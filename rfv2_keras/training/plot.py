@@ -23,6 +23,7 @@ TASK_PANELS = (
 )
 STYLES = ("-", "--", ":", "-.")
 MOST_NAMES = 24  # a legend of more tasks would hide the curves
+MOST_RUNS = 3  # more of them share one legend below the panels
 
 
 def plot_runs(folders, picture):
@@ -45,11 +46,13 @@ def plot_runs(folders, picture):
     figure = matplotlib.figure.Figure(figsize=(11, 3.5 * max(rows, 1)), layout="constrained")
     axes = iter(figure.subplots(max(rows, 1), 2).flat)
     for title, keys in panels:
-        _draw_runs(next(axes), title, keys, runs)
+        _draw_runs(next(axes), title, keys, runs, with_legend=len(runs) <= MOST_RUNS)
     for title, key in TASK_PANELS if tasks else ():
         _draw_tasks(next(axes), title, key, runs, tasks)
     for axis in axes:
         axis.set_axis_off()
+    if len(runs) > MOST_RUNS:
+        _draw_common_legend(figure, runs)
     figure.savefig(picture, dpi=110)
 
 
@@ -68,12 +71,20 @@ def tasks_of(lines):
     return sorted({key.split("/")[1] for line in lines for key in line if key.startswith("task/")})
 
 
-def _draw_runs(axis, title, keys, runs):
+def _draw_runs(axis, title, keys, runs, with_legend):
     for number, (name, lines) in enumerate(runs.items()):
         for key, style in zip(keys, STYLES, strict=False):
             label = Path(name).name + (" (held out)" if "/" in key else "")
             _draw(axis, lines, key, style, f"C{number}", label)
-    _finish(axis, title)
+    _finish(axis, title, with_legend)
+
+
+def _draw_common_legend(figure, runs):
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=f"C{number}", label=Path(name).name) for number, name in enumerate(runs)]
+    handles.append(Line2D([], [], color="gray", linestyle=STYLES[1], label="held out"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
 
 
 def _draw_tasks(axis, title, key, runs, tasks):
@@ -95,9 +106,9 @@ def _draw(axis, lines, key, style, color, label):
         axis.plot(*zip(*points, strict=True), style, color=color, label=label, marker="." if len(points) == 1 else None)
 
 
-def _finish(axis, title):
+def _finish(axis, title, with_legend=True):
     axis.set_title(title)
     axis.set_xlabel("update")
     axis.grid(alpha=0.3)
-    if 0 < len(axis.lines) <= MOST_NAMES:
+    if with_legend and 0 < len(axis.lines) <= MOST_NAMES:
         axis.legend(fontsize="x-small" if len(axis.lines) > 6 else None)
