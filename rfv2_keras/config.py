@@ -60,6 +60,12 @@ _Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 _Tokens = list[int] | Annotated[tuple[list[int], list[float]], Field(strict=False)]  # ids, or ids and weights
 
 
+class Section(pydantic.BaseModel):
+    """Base of what is read from JSON: no unknown keys, no conversions between types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+
 class ModelConfig(pydantic.BaseModel):
     """The shape of a model, in the keys of the released `bert_config.json` files.
 

@@ -1,6 +1,5 @@
 """`rfv2 finetune`, `rfv2 evaluate`, `rfv2 predict`."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -94,6 +93,7 @@ def predict(
     import_tensorflow_quietly()
     from rfv2_keras.clue.fine_tuned import FineTuned
     from rfv2_keras.clue.prediction import Predictor
+    from rfv2_keras.clue.reading.files import to_json_lines
 
     tuned = FineTuned.read(model, task, chosen_dtype(dtype))
     if Path(text).is_file() and second is None:
@@ -102,7 +102,7 @@ def predict(
         examples = [tuned.kind.example(text, second)]
     predictions = Predictor(tuned.kind, tuned.model, stream=sys.stderr)(examples)
     pairs = zip(examples, predictions, strict=True)
-    lines = "".join(json.dumps(tuned.kind.record(*pair), ensure_ascii=False) + "\n" for pair in pairs)
+    lines = to_json_lines(tuned.kind.record(*pair) for pair in pairs)
     if out is None:
         print(lines, end="")
         return

@@ -13,11 +13,12 @@ from rfv2_keras.builder import build_transformer_model
 from rfv2_keras.checkpoints.pretrained import PretrainedFolder
 from rfv2_keras.clue.batches import FeatureBatches
 from rfv2_keras.clue.fine_tuned import FineTuned, save_fine_tuned
-from rfv2_keras.clue.kinds import kind_of
 from rfv2_keras.clue.optimizer import make_optimizer
 from rfv2_keras.clue.prediction import Predictor, encode
 from rfv2_keras.clue.progress import TrainingLines
+from rfv2_keras.clue.reading.files import to_json_lines
 from rfv2_keras.clue.regularized_model import RegularizedModel
+from rfv2_keras.clue.training_data import features_to_learn, read_training_examples
 from rfv2_keras.errors import UserError
 from rfv2_keras.text import Tokenizer
 from rfv2_keras.training.metrics_log import MetricsLog
@@ -72,9 +73,7 @@ class FineTuningRun:
             enable_lora(self.encoder, self.task.training.lora_rank)
         self.head = self.kind.head(self.pretrained.config)
         self.model = self._model()
-        features = [feature for feature in encode(self.kind, self.train) if feature.target is not None]
-        if not features:
-            raise UserError(f"task {self.task.name}: the training files hold no example with an answer.")
+        features = features_to_learn(self.kind, self.train)
         names = [tensor.name for tensor in self.model.inputs]
         self.batches = FeatureBatches(self.kind, features, names, self.task.training.batch, seed)
         self.dev_features = encode(self.kind, self.dev)
@@ -134,14 +133,9 @@ class FineTuningRun:
     # --- pieces --------------------------------------------------------------------------------------------------
 
     def _read_training_data(self, task):
-        if not task.files.train:
-            raise UserError(f"task {task.name}: files.train is empty, there is nothing to learn from.")
         tokenizer = Tokenizer(self.pretrained.vocab)
-        kind = kind_of(task, tokenizer)
-        examples = kind.read_all(task.files.train, self.data, self._problems("training"))
-        if kind.has_labels and task.labels is None:
-            task = task.with_labels(kind.labels_of(examples))
-            kind = kind_of(task, tokenizer)
+        kind, examples = read_training_examples(task, tokenizer, self.data, self._problems("training"))
+        task = kind.task
         if kind.has_labels and len(task.labels) < 2:
             raise UserError(f"task {task.name}: needs at least two labels, the training files have {task.labels}.")
         return task, kind, examples
@@ -212,6 +206,10 @@ class _BestEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         run, patience = self.run, self.run.task.training.patience
+        if not math.isfinite(logs["loss"]):  # nothing to score, and nothing to keep
+            raise UserError(
+                f"task {run.task.name}: the loss is not finite in epoch {epoch + 1}; lower the learning rate."
+            )
         scores = run.score()
         # Without dev files the last epoch counts.
         value = scores.get(run.kind.selects, math.inf)
@@ -224,10 +222,6 @@ class _BestEpoch(keras.callbacks.Callback):
         )
         shown = " · ".join(f"dev {name} {s:.4f}" for name, s in scores.items() if "/" not in name) or "no dev files"
         run.say(f"epoch {epoch + 1}/{run.task.training.epochs} · loss {logs['loss']:.4f} · {shown}{' *' * better}")
-        if not math.isfinite(logs["loss"]):
-            raise UserError(
-                f"task {run.task.name}: the loss is not finite in epoch {epoch + 1}; lower the learning rate."
-            )
         if patience and self.epoch is not None and epoch + 1 - self.epoch >= patience:
             run.say(f"No better dev score for {patience} epochs: stopped.")
             self.model.stop_training = True
@@ -236,8 +230,7 @@ class _BestEpoch(keras.callbacks.Callback):
 def write_records(path, kind, examples, predictions):
     """Write predictions as JSON lines, one for each example, in their order."""
     pairs = zip(examples, predictions, strict=True)
-    lines = [json.dumps(kind.record(example, prediction), ensure_ascii=False) for example, prediction in pairs]
-    Path(path).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    Path(path).write_text(to_json_lines(kind.record(*pair) for pair in pairs), encoding="utf-8")
 
 
 def _dropout(rate):

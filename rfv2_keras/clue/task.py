@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from rfv2_keras.config import explain_nested, read_json_object
+from rfv2_keras.config import Section, explain_nested, read_json_object
 from rfv2_keras.errors import UserError
 
 BUILT_IN = Path(__file__).parent / "tasks"
@@ -31,11 +31,7 @@ _Positive = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Section(pydantic.BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
-
-
-class Files(_Section):
+class Files(Section):
     """Where the examples are, below the data folder."""
 
     train: list[str] = Field([], description="labelled files that are learned from")
@@ -43,7 +39,7 @@ class Files(_Section):
     test: dict[str, str] = Field({}, description="name of the submission file -> file that it answers")
 
 
-class TaskTraining(_Section):
+class TaskTraining(Section):
     """How a task is fine-tuned."""
 
     batch: _Positive = Field(32, description="examples of a batch")
@@ -65,7 +61,7 @@ class TaskTraining(_Section):
     patience: _Positive | None = Field(None, description="stop after so many epochs without a better dev score")
 
 
-class Task(_Section):
+class Task(Section):
     """One task.
 
     Attributes:
@@ -81,7 +77,7 @@ class Task(_Section):
     name: str = Field(pattern=r"^[\w.-]+$")
     kind: str
     files: Files
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field({}, description="settings of the kind, which checks them")
     labels: list[str] | None = None
     maxlen: Annotated[int, Field(ge=8)] = 128
     training: TaskTraining = TaskTraining()

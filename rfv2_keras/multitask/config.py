@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-import pydantic
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from rfv2_keras.config import Section
 from rfv2_keras.errors import UserError
 from rfv2_keras.training.config import (
     ModelSection,
@@ -19,11 +19,7 @@ from rfv2_keras.training.config import (
 _Positive = Annotated[int, Field(ge=1)]
 
 
-class _Section(pydantic.BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
-
-
-class TaskEntry(_Section):
+class TaskEntry(Section):
     """One task: a supervised one (`task`), or masked language modelling (`kind` and `records`)."""
 
     name: str | None = Field(None, pattern=r"^[\w.-]+$", description="null: that of the task, or mlm")
@@ -50,7 +46,7 @@ class TaskEntry(_Section):
     )
 
 
-class MultitaskDataSection(_Section):
+class MultitaskDataSection(Section):
     """Where files are, and to which lengths rows are padded."""
 
     folder: str = Field(".", description="folder that the files of tasks lie in, such as tnews/train.json")
@@ -62,7 +58,7 @@ class MultitaskDataSection(_Section):
     )
 
 
-class MixtureSection(_Section):
+class MixtureSection(Section):
     """How often each task is drawn, see `rfv2_keras.multitask.shares`."""
 
     rule: Literal["weights", "proportional", "square_root", "temperature"] = "weights"
@@ -70,7 +66,7 @@ class MixtureSection(_Section):
     cap: Annotated[float, Field(gt=0)] | None = Field(None, description="of tasks without a cap of their own")
 
 
-class CombinationSection(_Section):
+class CombinationSection(Section):
     """How the gradients of tasks meet, see `rfv2_keras.multitask.combination`."""
 
     name: Literal["sum", "loss_scaled", "normalized", "mgda", "primary_auxiliary"] = "sum"
@@ -80,7 +76,7 @@ class CombinationSection(_Section):
     )
 
 
-class MultitaskTrainingSection(_Section):
+class MultitaskTrainingSection(Section):
     """How much is trained, and how often something is looked at."""
 
     batch: _Positive = Field(32, description="rows of a micro-batch, over all processes")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from rfv2_keras.clue.kinds import Kind, kind_of
-from rfv2_keras.clue.prediction import encode
+from rfv2_keras.clue.kinds import Kind
 from rfv2_keras.clue.task import Task
+from rfv2_keras.clue.training_data import features_to_learn, read_training_examples
 from rfv2_keras.errors import UserError
 
 
@@ -63,19 +63,11 @@ def read_task(task, tokenizer, folder, report):
         UserError: a file is missing or broken, there is nothing to learn, or the dev files have a label that the
             training files lack.
     """
-    if not task.files.train:
-        raise UserError(f"task {task.name}: files.train is empty, there is nothing to learn from.")
-    kind = kind_of(task, tokenizer)
-    examples = kind.read_all(task.files.train, folder, report)
+    kind, examples = read_training_examples(task, tokenizer, folder, report)
     seen = set(kind.labels_of(examples)) if kind.has_labels else set()
-    if kind.has_labels and task.labels is None:
-        task = task.with_labels(kind.labels_of(examples))
-        if not task.labels:
-            raise UserError(f"task {task.name}: the training files hold no label.")
-        kind = kind_of(task, tokenizer)
-    features = [feature for feature in encode(kind, examples) if feature.target is not None]
-    if not features:
-        raise UserError(f"task {task.name}: the training files hold no example with an answer.")
+    if kind.has_labels and task.labels is None and not seen:
+        raise UserError(f"task {task.name}: the training files hold no label.")
+    features = features_to_learn(kind, examples)
     dev = kind.read_all(task.files.dev, folder, report)
     for example in dev if kind.has_labels else ():
         unseen = [] if example.answer is None else sorted(set(kind.labels_of([example])) - seen)

@@ -5,19 +5,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from rfv2_keras.config import explain_nested, read_json_object
+from rfv2_keras.config import Section, explain_nested, read_json_object
 from rfv2_keras.errors import UserError
 
 _Positive = Annotated[int, Field(ge=1)]
 
 
-class _Section(pydantic.BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
-
-
-class ModelSection(_Section):
+class ModelSection(Section):
     """Which model is trained."""
 
     config: str | dict[str, Any] = Field(description="model config: path of a JSON file, model directory, or an object")
@@ -25,7 +21,7 @@ class ModelSection(_Section):
     init_from: str | None = Field(None, description="checkpoint or model directory to start from; null for random")
 
 
-class DataSection(_Section):
+class DataSection(Section):
     """What it is trained on, and how tokens are masked."""
 
     records: str = Field(description="folder written by `rfv2 prepare`")
@@ -37,7 +33,7 @@ class DataSection(_Section):
     packing: bool = Field(False, description="fill rows with several documents that do not see each other")
 
 
-class OptimizerSection(_Section):
+class OptimizerSection(Section):
     """How weights move."""
 
     name: Literal["lamb", "adamw"] = "lamb"
@@ -53,14 +49,14 @@ class OptimizerSection(_Section):
     ema_momentum: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="average the weights; null: no")
 
 
-class ScheduleSection(_Section):
+class ScheduleSection(Section):
     """The learning rate's multiplier over the updates."""
 
     points: dict[str, float] = Field(description="update -> multiplier, straight lines between")
     from_zero: bool = Field(True, description="whether it starts at 0 in update 0")
 
 
-class TrainingSection(_Section):
+class TrainingSection(Section):
     """How much is trained, and how often something is looked at."""
 
     batch: _Positive = Field(512, description="rows of one update, over all processes and micro-batches")
@@ -75,27 +71,27 @@ class TrainingSection(_Section):
     keep_checkpoints: _Positive = 2
 
 
-class PrecisionSection(_Section):
+class PrecisionSection(Section):
     """In which number format the model computes."""
 
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     loss_scale: Literal["dynamic"] | Annotated[float, Field(ge=1)] = Field("dynamic", description="mixed_float16 only")
 
 
-class XLASection(_Section):
+class XLASection(Section):
     """Whether the model is compiled."""
 
     jit_compile: bool | Literal["auto"] = Field("auto", description="auto: except for 16-bit formats on a CPU")
 
 
-class OutputSection(_Section):
+class OutputSection(Section):
     """Where results go."""
 
     directory: str
     tensorboard: bool = True
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """How the configs of runs are read and written."""
 
     @classmethod

@@ -10,15 +10,14 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 
 from rfv2_keras.clue.heads.choices import ChoiceLogits, ChoiceRows
-from rfv2_keras.clue.heads.classification import ClassificationHead, Pooling
-from rfv2_keras.clue.kinds.kind import TOKENS, Feature, Kind, Options
+from rfv2_keras.clue.kinds.kind import TOKENS, Feature
+from rfv2_keras.clue.kinds.pooled import Pooled
 from rfv2_keras.clue.losses.cross_entropy import SparseCrossEntropy
-from rfv2_keras.models.initializer import initializer_for
 
 Count = Annotated[int, Field(ge=1)]
 
 
-class Choices(Kind):
+class Choices(Pooled):
     """Softmax over the choices of an example, each of which goes through the encoder in a row of its own.
 
         logits[c] = w · h_c + b,   h_c = pooled hidden states of the row with choice c
@@ -30,10 +29,8 @@ class Choices(Kind):
     The `content` of an `Example` is an object with `choices`, a tuple of texts; an answer is the index of one of them.
     """
 
-    class Options(Options):
+    class Options(Pooled.Options):
         choices: Count = Field(4, description="rows of an example; one with more choices makes its batch larger")
-        pooling: Pooling = Field("first", description="how the hidden states of a row become one vector")
-        dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     probabilities = "softmax"
 
@@ -48,14 +45,9 @@ class Choices(Kind):
             target[: len(row)] = row
         return [Feature({TOKENS: token_ids}, example.answer, index)]
 
-    def head(self, config):
-        return ClassificationHead(
-            1,
-            self.options.pooling,
-            self.options.dropout,
-            kernel_initializer=initializer_for(config),
-            name="Output",
-        )
+    @property
+    def units(self):
+        return 1
 
     def loss(self):
         return SparseCrossEntropy(self.task.training.label_smoothing)
@@ -92,9 +84,6 @@ class Choices(Kind):
     def score(self, examples, predictions):
         pairs = [(e.answer, p["label"]) for e, p in zip(examples, predictions, strict=True) if e.answer is not None]
         return {"accuracy": float(accuracy_score(*zip(*pairs, strict=True)))} if pairs else {}
-
-    def record(self, example, prediction):
-        return {"id": example.key, **prediction}
 
     def gold(self, example):
         return _prediction(example, example.answer, np.eye(len(example.content.choices))[example.answer])

@@ -1,23 +1,20 @@
 """One label for a text, for a pair of texts, or for a text with marked spans."""
 
-import json
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 from sklearn.metrics import accuracy_score, f1_score
 
-from rfv2_keras.clue.heads.classification import ClassificationHead, Pooling
-from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature, Kind, Options
+from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature
+from rfv2_keras.clue.kinds.pooled import Pooled
 from rfv2_keras.clue.losses.cross_entropy import SparseCrossEntropy
-from rfv2_keras.clue.reading.files import field, json_lines
-from rfv2_keras.errors import UserError
-from rfv2_keras.models.initializer import initializer_for
+from rfv2_keras.clue.reading.files import field, json_lines, text_of, to_json_lines
 
 _Two = Annotated[list[str], Field(min_length=2, max_length=2)]
 
 
-class Classification(Kind):
+class Classification(Pooled):
     """Softmax over labels on the pooled hidden states.
 
     A text field may hold a list of strings, which are joined (the keywords of csl). Marked spans are put between marks
@@ -25,7 +22,7 @@ class Classification(Kind):
     spans are not.
     """
 
-    class Options(Options):
+    class Options(Pooled.Options):
         text: str = Field("sentence", description="field of the text")
         second_text: str | None = Field(None, description="field of the second text of a pair")
         joined_by: str = Field("；", description="what stands between strings where a text field holds a list")
@@ -34,8 +31,6 @@ class Classification(Kind):
         no_label: list[str] = Field(["-"], description="labels that mean that there is none")
         spans: list[_Two] = Field([], description="fields [index, text] of spans that are marked")
         marks: _Two = Field(["[[", "]]"], description="what stands before and after a span")
-        pooling: Pooling = Field("first", description="how hidden states become one vector")
-        dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     has_labels = True
     probabilities = "softmax"
@@ -58,11 +53,9 @@ class Classification(Kind):
         return examples
 
     def example(self, text, second=None):
-        wants_pair = self.options.second_text is not None
         if self.options.spans:
             return super().example(text, second)
-        if wants_pair != (second is not None):
-            raise UserError(f"task {self.task.name} takes {'two texts' if wants_pair else 'one text'}.")
+        self.check_texts(second, self.options.second_text is not None)
         return Example("command line", 0, (text, second, ()))
 
     def labels_of(self, examples):
@@ -77,14 +70,9 @@ class Classification(Kind):
         target = self._indices.get(example.answer)
         return [Feature({TOKENS: np.array(token_ids, np.int32)}, target, index)]
 
-    def head(self, config):
-        return ClassificationHead(
-            len(self.task.labels),
-            self.options.pooling,
-            self.options.dropout,
-            kernel_initializer=initializer_for(config),
-            name="Output",
-        )
+    @property
+    def units(self):
+        return len(self.task.labels)
 
     def loss(self):
         return SparseCrossEntropy(self.task.training.label_smoothing)
@@ -102,13 +90,10 @@ class Classification(Kind):
             "macro_f1": float(f1_score(gold, found, average="macro", zero_division=0.0)),
         }
 
-    def record(self, example, prediction):
-        return {"id": example.key, **prediction}
-
     def submission(self, examples, predictions):
         pairs = zip(examples, predictions, strict=True)
         lines = ({"id": str(example.key), "label": prediction["label"]} for example, prediction in pairs)
-        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        return to_json_lines(lines)
 
     def gold(self, example):
         return {"label": example.answer, "probability": 1.0}
@@ -127,9 +112,7 @@ class Classification(Kind):
     def _text(self, value, place):
         if isinstance(value, list):
             value = self.options.joined_by.join(map(str, value))
-        if not isinstance(value, str):
-            raise LookupError(f"{place}: left out, a text must be a string, received a {type(value).__name__}.")
-        return value
+        return text_of(value, place)
 
     def _span(self, record, index, text, place):
         start, text = field(record, index, place), field(record, text, place)
@@ -142,9 +125,7 @@ class Classification(Kind):
         if value is None or (isinstance(value, str) and value in self.options.no_label):
             return None
         label = str(value)
-        if self.task.labels is not None and label not in self._indices:
-            known = ", ".join(self.task.labels[:20]) + (", …" if len(self.task.labels) > 20 else "")
-            raise UserError(f"{place}: the label {label!r} is none of those of {self.task.name}: {known}.")
+        self.check_labels([label], place)
         return label
 
     def _around(self, text, spans):

@@ -8,9 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 import pydantic
-from pydantic import ConfigDict
 
-from rfv2_keras.config import explain_nested
+from rfv2_keras.config import Section, explain_nested
 from rfv2_keras.errors import UserError
 
 TOKENS = "Input-Token"
@@ -54,10 +53,8 @@ class Feature:
         return self.inputs[TOKENS].shape[-1]
 
 
-class Options(pydantic.BaseModel):
+class Options(Section):
     """Base of the settings of a kind, `options` in the JSON of a task."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
 
 class Kind(ABC):
@@ -85,6 +82,7 @@ class Kind(ABC):
     def __init__(self, task, tokenizer):
         self.task = task
         self.tokenizer = tokenizer
+        self._known_labels = None if task.labels is None else frozenset(task.labels)
         try:
             self.options = self.Options(**task.options)
         except pydantic.ValidationError as error:
@@ -166,9 +164,9 @@ class Kind(ABC):
     def score(self, examples, predictions):
         """The official scores, a dict from name to number between 0 and 1; examples without an answer do not count."""
 
-    @abstractmethod
     def record(self, example, prediction):
         """A prediction as a JSON value for people and programs, one line of a predictions file."""
+        return {"id": example.key, **prediction}
 
     @abstractmethod
     def submission(self, examples, predictions):
@@ -179,6 +177,20 @@ class Kind(ABC):
         return example.answer
 
     # --- for subclasses ----------------------------------------------------------------------------------------------
+
+    def check_texts(self, second, is_pair):
+        """Stop if one text was given for a pair, or two for a single text."""
+        if is_pair != (second is not None):
+            raise UserError(f"task {self.task.name} takes {'two texts' if is_pair else 'one text'}.")
+
+    def check_labels(self, labels, place):
+        """Stop at a label that the task does not have; any will do as long as it has none."""
+        if self._known_labels is None:
+            return
+        unknown = sorted(label for label in labels if label not in self._known_labels)
+        if unknown:
+            known = ", ".join(self.task.labels[:20]) + (", …" if len(self.task.labels) > 20 else "")
+            raise UserError(f"{place}: the label {unknown[0]!r} is none of those of {self.task.name}: {known}.")
 
     def read_all(self, paths, folder, report):
         """The examples of several files, one after the other."""

@@ -1,22 +1,17 @@
 """Any number of labels for a text or a pair of texts."""
 
-import json
-from typing import Annotated
-
 import numpy as np
 from pydantic import Field
 from scipy.special import expit
 
-from rfv2_keras.clue.heads.classification import ClassificationHead, Pooling
-from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature, Kind, Options
-from rfv2_keras.clue.reading.files import field, json_lines
-from rfv2_keras.clue.reading.plain_lines import holds_objects, text_lines
-from rfv2_keras.errors import UserError
+from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature
+from rfv2_keras.clue.kinds.pooled import Pooled
+from rfv2_keras.clue.reading.files import field, holds_objects, json_lines, text_of, to_json_lines
+from rfv2_keras.clue.reading.plain_lines import text_lines
 from rfv2_keras.losses import ZLPR
-from rfv2_keras.models.initializer import initializer_for
 
 
-class MultiLabel(Kind):
+class MultiLabel(Pooled):
     """A score for each label from the pooled hidden states, learned with ZLPR; labels above 0 are predicted.
 
     Files are JSON lines {"text", "labels": [...]}, an empty list being an answer and a missing field none; or lines
@@ -25,14 +20,12 @@ class MultiLabel(Kind):
     are exactly right.
     """
 
-    class Options(Options):
+    class Options(Pooled.Options):
         text: str = Field("text", description="field of the text")
         second_text: str | None = Field(None, description="field of the second text of a pair")
         labels: str = Field("labels", description="field of the list of labels")
         id: str = Field("id", description="field of the id; without one, examples are counted from 0")
         separator: str = Field("|", min_length=1, description="what stands between labels in lines that are no JSON")
-        pooling: Pooling = Field("first", description="how hidden states become one vector")
-        dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     selects = "micro_f1"
     has_labels = True
@@ -46,8 +39,10 @@ class MultiLabel(Kind):
         examples = []
         for number, (place, record) in enumerate(lines):
             try:
-                first = self._text(record, self.options.text, place)
-                second = self._text(record, self.options.second_text, place) if self.options.second_text else None
+                first = text_of(field(record, self.options.text, place), place)
+                second = self.options.second_text or None
+                if second is not None:
+                    second = text_of(field(record, second, place), place)
                 answer = self._answer(record.get(self.options.labels), place)
             except LookupError as error:
                 report(error.args[0])
@@ -56,9 +51,7 @@ class MultiLabel(Kind):
         return examples
 
     def example(self, text, second=None):
-        if (self.options.second_text is not None) != (second is not None):
-            count = "one text" if self.options.second_text is None else "two texts"
-            raise UserError(f"task {self.task.name} takes {count}.")
+        self.check_texts(second, self.options.second_text is not None)
         return Example("command line", 0, (text, second))
 
     def labels_of(self, examples):
@@ -72,14 +65,9 @@ class MultiLabel(Kind):
             target[[self._indices[label] for label in example.answer if label in self._indices]] = 1.0
         return [Feature({TOKENS: np.array(token_ids, np.int32)}, target, index)]
 
-    def head(self, config):
-        return ClassificationHead(
-            len(self.task.labels),
-            self.options.pooling,
-            self.options.dropout,
-            kernel_initializer=initializer_for(config),
-            name="Output",
-        )
+    @property
+    def units(self):
+        return len(self.task.labels)
 
     def loss(self):
         return ZLPR()
@@ -98,13 +86,10 @@ class MultiLabel(Kind):
             "exact_match": sum(gold == set(found) for gold, found in pairs) / len(pairs),
         }
 
-    def record(self, example, prediction):
-        return {"id": example.key, **prediction}
-
     def submission(self, examples, predictions):
         pairs = zip(examples, predictions, strict=True)
         lines = ({"id": str(example.key), "labels": prediction["labels"]} for example, prediction in pairs)
-        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        return to_json_lines(lines)
 
     def gold(self, example):
         labels = sorted(example.answer)
@@ -121,12 +106,6 @@ class MultiLabel(Kind):
                 continue
             yield place, {self.options.labels: labels.split(self.options.separator), self.options.text: text}
 
-    def _text(self, record, name, place):
-        text = field(record, name, place)
-        if not isinstance(text, str):
-            raise LookupError(f"{place}: left out, a text must be a string, received a {type(text).__name__}.")
-        return text
-
     def _answer(self, value, place):
         """The labels as a frozenset, or None."""
         if value is None:
@@ -134,10 +113,7 @@ class MultiLabel(Kind):
         if not isinstance(value, list) or any(not isinstance(label, (str, int)) or label == "" for label in value):
             raise LookupError(f"{place}: left out, the labels must be a list of labels, received {value!r}.")
         answer = frozenset(map(str, value))
-        unknown = sorted(answer - set(self._indices)) if self.task.labels is not None else []
-        if unknown:
-            known = ", ".join(self.task.labels[:20]) + (", …" if len(self.task.labels) > 20 else "")
-            raise UserError(f"{place}: the label {unknown[0]!r} is none of those of {self.task.name}: {known}.")
+        self.check_labels(answer, place)
         return answer
 
     def _prediction(self, scores):

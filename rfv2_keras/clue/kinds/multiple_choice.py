@@ -1,13 +1,12 @@
 """A question about a passage with several choices, one of which is right."""
 
-import json
 from dataclasses import dataclass
 
 from pydantic import Field
 
 from rfv2_keras.clue.kinds.choices import Choices
 from rfv2_keras.clue.kinds.kind import Example
-from rfv2_keras.clue.reading.files import existing, field, json_file, json_lines
+from rfv2_keras.clue.reading.files import field, holds_objects, json_file, json_lines, to_json_lines
 from rfv2_keras.errors import UserError
 from rfv2_keras.text import truncate_sequences
 
@@ -78,15 +77,13 @@ class MultipleChoice(Choices):
     def submission(self, examples, predictions):
         pairs = zip(examples, predictions, strict=True)
         lines = ({"id": str(example.key), "label": str(prediction["label"])} for example, prediction in pairs)
-        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        return to_json_lines(lines)
 
     # --- pieces ------------------------------------------------------------------------------------------------------
 
     def _records(self, path, report):
         """Pairs (place, record) with the passage in each record."""
-        with open(existing(path), "rb") as file:
-            beginning = file.read(1024).decode("utf-8-sig", errors="replace").lstrip()
-        if beginning.startswith("{"):
+        if holds_objects(path):
             yield from json_lines(path, report)
             return
         passages = json_file(path)

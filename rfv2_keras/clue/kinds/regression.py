@@ -1,8 +1,7 @@
 """A number for a pair of texts, such as how similar they are, or for one text."""
 
-import json
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 import keras
 import numpy as np
@@ -10,15 +9,14 @@ from keras import ops
 from pydantic import Field
 from scipy.stats import pearsonr, spearmanr
 
-from rfv2_keras.clue.heads.classification import ClassificationHead, Pooling
-from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature, Kind, Options
-from rfv2_keras.clue.reading.files import field, json_lines
-from rfv2_keras.clue.reading.plain_lines import holds_objects, text_lines
+from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature
+from rfv2_keras.clue.kinds.pooled import Pooled
+from rfv2_keras.clue.reading.files import field, holds_objects, json_lines, text_of, to_json_lines
+from rfv2_keras.clue.reading.plain_lines import text_lines
 from rfv2_keras.errors import UserError
-from rfv2_keras.models.initializer import initializer_for
 
 
-class Regression(Kind):
+class Regression(Pooled):
     """A number between `low` and `high` from the pooled hidden states.
 
         y = (label - low) / (high - low)
@@ -30,7 +28,7 @@ class Regression(Kind):
     its line left out.
     """
 
-    class Options(Options):
+    class Options(Pooled.Options):
         text: str = Field("sentence1", description="field of the text")
         second_text: str | None = Field("sentence2", description="field of the second text; null: there is one text")
         label: str = Field("label", description="field of the number")
@@ -38,8 +36,6 @@ class Regression(Kind):
         low: float = Field(0.0, description="smallest label")
         high: float = Field(5.0, description="largest label")
         loss: Literal["squared_error", "cross_entropy"] = "squared_error"
-        pooling: Pooling = Field("first", description="how hidden states become one vector")
-        dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     selects = "spearman"
 
@@ -56,7 +52,7 @@ class Regression(Kind):
         examples = []
         for number, (place, record) in enumerate(lines):
             try:
-                texts = [self._text(record, name, place) for name in self._text_fields]
+                texts = [text_of(field(record, name, place), place) for name in self._text_fields]
                 answer = self._answer(record.get(self.options.label), place)
             except LookupError as error:
                 report(error.args[0])
@@ -65,9 +61,7 @@ class Regression(Kind):
         return examples
 
     def example(self, text, second=None):
-        if (self.options.second_text is not None) != (second is not None):
-            count = "one text" if self.options.second_text is None else "two texts"
-            raise UserError(f"task {self.task.name} takes {count}.")
+        self.check_texts(second, self.options.second_text is not None)
         return Example("command line", 0, (text,) if second is None else (text, second))
 
     def features(self, example, index):
@@ -75,14 +69,9 @@ class Regression(Kind):
         target = None if example.answer is None else np.float32(self._scaled(example.answer))
         return [Feature({TOKENS: np.array(token_ids, np.int32)}, target, index)]
 
-    def head(self, config):
-        return ClassificationHead(
-            1,
-            self.options.pooling,
-            self.options.dropout,
-            kernel_initializer=initializer_for(config),
-            name="Output",
-        )
+    @property
+    def units(self):
+        return 1
 
     def loss(self):
         return RegressionLoss(self.options.loss)
@@ -111,7 +100,7 @@ class Regression(Kind):
 
     def submission(self, examples, predictions):
         pairs = zip(examples, predictions, strict=True)
-        return "".join(json.dumps(self.record(*pair), ensure_ascii=False) + "\n" for pair in pairs)
+        return to_json_lines(self.record(*pair) for pair in pairs)
 
     def gold(self, example):
         return {"score": example.answer}
@@ -132,12 +121,6 @@ class Regression(Kind):
                 continue
             record = dict(zip(names, (column.strip() for column in columns), strict=False))
             yield place, {**record, self.options.label: record.get(self.options.label) or None}
-
-    def _text(self, record, name, place):
-        text = field(record, name, place)
-        if not isinstance(text, str):
-            raise LookupError(f"{place}: left out, a text must be a string, received a {type(text).__name__}.")
-        return text
 
     def _answer(self, value, place):
         """The label as a number, or None."""

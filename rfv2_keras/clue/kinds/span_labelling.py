@@ -1,6 +1,5 @@
 """Labelled spans of a text, such as named entities; they may repeat, overlap and lie inside each other."""
 
-import json
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -11,10 +10,9 @@ from rfv2_keras.clue.heads.spans import TaggingHead
 from rfv2_keras.clue.kinds.kind import TOKENS, Example, Feature, Kind, Options
 from rfv2_keras.clue.losses.spans import SpanZLPR, TaggingLoss
 from rfv2_keras.clue.metrics import entity_scores
-from rfv2_keras.clue.reading.files import field, json_lines
+from rfv2_keras.clue.reading.files import field, json_lines, text_of, to_json_lines
 from rfv2_keras.clue.reading.labelled_spans import Span, nested_spans, spans_of
 from rfv2_keras.clue.reading.tag_scheme import TagScheme, without_overlap
-from rfv2_keras.errors import UserError
 from rfv2_keras.layers import EfficientGlobalPointer, GlobalPointer, viterbi_decode
 from rfv2_keras.models.initializer import initializer_for
 
@@ -71,9 +69,7 @@ class SpanLabelling(Kind):
         examples, overlapping = [], 0
         for number, (place, record) in enumerate(json_lines(path, report)):
             try:
-                text = field(record, self.options.text, place)
-                if not isinstance(text, str):
-                    raise LookupError(f"{place}: left out, a text must be a string, received a {type(text).__name__}.")
+                text = text_of(field(record, self.options.text, place), place)
                 answer = self._answer(record.get(self.options.label), text, place, report)
             except LookupError as error:
                 report(error.args[0])
@@ -89,8 +85,7 @@ class SpanLabelling(Kind):
         return examples
 
     def example(self, text, second=None):
-        if second is not None:
-            raise UserError(f"task {self.task.name} takes one text.")
+        self.check_texts(second, is_pair=False)
         return Example("command line", 0, Text(text, {self.options.text: text}))
 
     def labels_of(self, examples):
@@ -163,8 +158,8 @@ class SpanLabelling(Kind):
         lines = []
         for example, prediction in zip(examples, predictions, strict=True):
             label = nested_spans(prediction["entities"])
-            lines.append(json.dumps({**example.content.record, self.options.label: label}, ensure_ascii=False) + "\n")
-        return "".join(lines)
+            lines.append({**example.content.record, self.options.label: label})
+        return to_json_lines(lines)
 
     def gold(self, example):
         return self._prediction(example, example.answer)
@@ -176,10 +171,7 @@ class SpanLabelling(Kind):
         if value is None:
             return None
         spans = frozenset(spans_of(value, text, place, report))
-        unknown = sorted({span.label for span in spans} - set(self._labels)) if self.task.labels is not None else []
-        if unknown:
-            known = ", ".join(self._labels)
-            raise UserError(f"{place}: the label {unknown[0]!r} is none of those of {self.task.name}: {known}.")
+        self.check_labels({span.label for span in spans}, place)
         return spans
 
     def _token_spans(self, answer, places):

@@ -174,9 +174,6 @@ class SpanReading(Kind):
             return {}
         return answer_scores([list(answers.texts) or [""] for answers, _ in pairs], [text for _, text in pairs])
 
-    def record(self, example, prediction):
-        return {"id": example.key, **prediction}
-
     def submission(self, examples, predictions):
         pairs = zip(examples, predictions, strict=True)
         answers = {str(example.key): prediction["answer"] for example, prediction in pairs}

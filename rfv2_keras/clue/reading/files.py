@@ -41,6 +41,17 @@ def json_lines(path, report):
                 report(f"{place}: left out, the line holds a {type(record).__name__}, not an object.")
 
 
+def to_json_lines(records):
+    """The text of a file with one JSON value a line."""
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def holds_objects(path):
+    """Whether a file begins like JSON lines."""
+    with open(existing(path), "rb") as file:
+        return file.read(1024).decode("utf-8-sig", errors="replace").lstrip().startswith("{")
+
+
 def json_file(path):
     """The content of a file that is one JSON value.
 
@@ -64,4 +75,15 @@ def field(record, name, place):
         if not isinstance(value, dict) or key not in value:
             raise LookupError(f"{place}: left out, it has no field {name!r}.")
         value = value[key]
+    return value
+
+
+def text_of(value, place):
+    """A value that has to be a text.
+
+    Raises:
+        LookupError: it is none; the message is a sentence.
+    """
+    if not isinstance(value, str):
+        raise LookupError(f"{place}: left out, a text must be a string, received a {type(value).__name__}.")
     return value

@@ -3,12 +3,6 @@
 from rfv2_keras.clue.reading.files import existing
 
 
-def holds_objects(path):
-    """Whether a file begins like JSON lines."""
-    with open(existing(path), "rb") as file:
-        return file.read(1024).decode("utf-8-sig", errors="replace").lstrip().startswith("{")
-
-
 def text_lines(path, report):
     """Pairs (place, line) of a UTF-8 file; blank lines are passed over, and only "\\n" ends a line.
 
