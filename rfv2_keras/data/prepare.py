@@ -13,10 +13,10 @@ from rfv2_keras.data.corpus import cut_into_chunks, list_files
 from rfv2_keras.data.documents import TEXT_DOCUMENTS
 from rfv2_keras.data.duplicates import later_copies
 from rfv2_keras.data.files import read_json, write_array, write_json, written_whole
-from rfv2_keras.data.progress import ByteProgress
 from rfv2_keras.data.records import FORMAT, INDEX, LENGTHS, VOCABULARY
 from rfv2_keras.data.workers import run_in_processes
 from rfv2_keras.errors import UserError
+from rfv2_keras.progress import ByteProgress
 from rfv2_keras.text.segmentation import word_segmenter
 from rfv2_keras.text.tokenizer import Tokenizer
 from rfv2_keras.text.vocabulary import save_vocab

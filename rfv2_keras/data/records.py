@@ -7,8 +7,8 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 
 from rfv2_keras.data.encoding import RecordCodec
 from rfv2_keras.data.files import file_sha256, read_json
-from rfv2_keras.data.progress import ByteProgress
 from rfv2_keras.errors import UserError
+from rfv2_keras.progress import ByteProgress
 
 FORMAT = "rfv2_keras records 1"
 INDEX, LENGTHS, VOCABULARY = "index.json", "lengths.npy", "vocab.txt"

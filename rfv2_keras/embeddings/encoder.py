@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from rfv2_keras.embeddings.pooling import pooled_model
-from rfv2_keras.embeddings.progress import TextProgress
 from rfv2_keras.errors import UserError
+from rfv2_keras.progress import PieceProgress
 
 # Lengths that batches are padded to, so that a model is traced or compiled for few shapes and little is padding.
 LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
@@ -97,7 +97,7 @@ class SentenceEncoder:
             raise UserError(f"batch_size must be an integer of at least 1; received: {batch_size!r}.")
         vectors = np.empty((len(texts), self.dimension), np.float32)
         step = batch_size * BATCHES_AT_ONCE
-        with TextProgress("sentences", len(texts), progress) as bar:
+        with PieceProgress("sentences", len(texts), progress) as bar:
             for begin in range(0, len(texts), step):
                 ids = [self.tokenizer.encode(text, maxlen=self.maxlen)[0] for text in texts[begin : begin + step]]
                 order = sorted(range(len(ids)), key=lambda index: len(ids[index]))

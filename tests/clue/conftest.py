@@ -58,6 +58,18 @@ def model_folder(tmp_path_factory, vocab):
 
 
 @pytest.fixture(scope="session")
+def small_model():
+    """Function (kind, dtype) -> the model of a kind on a small encoder with initial weights, without segments."""
+
+    def build(kind, dtype=None):
+        keras.utils.set_random_seed(1)
+        config = ModelConfig.read({**SHAPE, "vocab_size": len(kind.tokenizer.token_dict), "type_vocab_size": 0})
+        return kind.model(build_transformer_model(config, dtype=dtype), kind.head(config))
+
+    return build
+
+
+@pytest.fixture(scope="session")
 def short_data(tmp_path_factory, clue_data):
     """The files of all tasks with few examples each, in the same layout."""
     folder = tmp_path_factory.mktemp("short")

@@ -168,3 +168,11 @@ def test_what_cannot_be_used(tmp_path, model_folder, short_data):
     with pytest.raises(UserError, match="is no fine-tuned model"):
         FineTuned.read(model_folder)
     assert "| tnews |" in table({"tnews": {"scores": {"accuracy": 0.5}, "deviation": {"accuracy": None}}}, "x")
+
+
+def test_a_run_that_diverges_says_so(tmp_path, model_folder, short_data):
+    """One sentence, before outputs that are no numbers reach the assignment of idioms; nothing is kept."""
+    task = Task.read("chid", [*FEW, "training.optimizer=adamw", "training.learning_rate=1e30", "training.batch=2"])
+    with pytest.raises(UserError, match="the loss is not finite in epoch 1; lower the learning rate"):
+        finetune(task, model_folder, short_data, tmp_path / "run", stream=io.StringIO())
+    assert not (tmp_path / "run" / "model").exists()

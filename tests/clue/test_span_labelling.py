@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfv2_keras import ModelConfig, Tokenizer, build_transformer_model
+from rfv2_keras import Tokenizer
 from rfv2_keras.clue.batches import FeatureBatches
 from rfv2_keras.clue.kinds import kind_of
 from rfv2_keras.clue.prediction import Predictor, encode
@@ -37,16 +37,6 @@ SPANS = {
     Span("position", 9, 12),
 }
 JAMO = ["\u1100", "##\u1161", "##\u1102"]  # of 가나
-SMALL = {
-    "model_type": "roformer_v2",
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "intermediate_size": 128,
-    "num_attention_heads": 2,
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-    "type_vocab_size": 0,
-}
 
 
 @pytest.fixture(scope="module")
@@ -301,24 +291,18 @@ def test_a_crf_keeps_the_longer_of_overlapping_spans_and_says_so(make, tmp_path)
 # --- models ------------------------------------------------------------------------------------------------------
 
 
-def _model(kind, dtype=None):
-    keras.utils.set_random_seed(1)
-    config = ModelConfig.read({**SMALL, "vocab_size": len(kind.tokenizer.token_dict)})
-    return kind.model(build_transformer_model(config, dtype=dtype), kind.head(config))
-
-
 def _batch(kind, model, features):
     return FeatureBatches(kind, features, [tensor.name for tensor in model.inputs], len(features))
 
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_scores_and_losses_are_numbers(make, tmp_path, head, dtype):
+def test_scores_and_losses_are_numbers(make, tmp_path, head, dtype, small_model):
     kind = make(head=head)
     records = [{"text": TEXT, "label": LABEL}, {"text": "", "label": {}}, {"text": "北京", "label": {}}]
     examples = kind.read(_write(tmp_path / "a.json", *records), lambda sentence: None)
     features = encode(kind, examples)
-    model = _model(kind, dtype)
+    model = small_model(kind, dtype)
     inputs, targets = _batch(kind, model, features)[0]
     scores = model.predict_on_batch(list(inputs))
     assert scores.dtype == np.float32
@@ -341,7 +325,7 @@ def test_scores_and_losses_are_numbers(make, tmp_path, head, dtype):
 
 
 @pytest.mark.parametrize(("head", "epochs"), [("global_pointer", 50), ("crf", 30)])
-def test_a_model_learns_real_examples(data, head, epochs):
+def test_a_model_learns_real_examples(data, head, epochs, small_model):
     """32 lines of the real training file are fitted to an F1 of 99 %."""
     kind = kind_of(
         Task.read("cluener", [f'options={{"head": "{head}"}}']),
@@ -349,7 +333,7 @@ def test_a_model_learns_real_examples(data, head, epochs):
     )
     examples = kind.read(data / "clue/cluener/train.json", lambda sentence: None)[:32]
     features = encode(kind, examples)
-    model = _model(kind)
+    model = small_model(kind)
     model.compile(keras.optimizers.Adam(5e-3), kind.loss(), jit_compile=False)
     names = [tensor.name for tensor in model.inputs]
     model.fit(FeatureBatches(kind, features, names, 16, seed=0).dataset(), epochs=epochs, verbose=0)

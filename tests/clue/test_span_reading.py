@@ -3,11 +3,10 @@
 import json
 import math
 
-import keras
 import numpy as np
 import pytest
 
-from rfv2_keras import ModelConfig, Tokenizer, build_transformer_model
+from rfv2_keras import Tokenizer
 from rfv2_keras.clue.batches import FeatureBatches
 from rfv2_keras.clue.kinds import Example, kind_of
 from rfv2_keras.clue.kinds.span_reading import Question
@@ -17,16 +16,6 @@ from rfv2_keras.clue.task import Task
 from rfv2_keras.errors import UserError
 
 PASSAGE = "北京大学创办于1898年，位于北京市海淀区。李大钊曾任图书馆主任。"
-SMALL = {
-    "model_type": "roformer_v2",
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "intermediate_size": 128,
-    "num_attention_heads": 2,
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-    "type_vocab_size": 0,
-}
 
 
 @pytest.fixture(scope="module")
@@ -348,17 +337,11 @@ def test_a_text_on_the_command_line_needs_a_passage(make):
 # --- the model ---------------------------------------------------------------------------------------------------
 
 
-def _model(kind, dtype=None, seed=1):
-    keras.utils.set_random_seed(seed)
-    config = ModelConfig.read({**SMALL, "vocab_size": len(kind.tokenizer.token_dict)})
-    return kind.model(build_transformer_model(config, dtype=dtype), kind.head(config))
-
-
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_logits_and_loss_are_finite_where_they_count(make, dtype):
+def test_logits_and_loss_are_finite_where_they_count(make, dtype, small_model):
     kind = make(maxlen=32, stride=8)
     features = encode(kind, [_example("谁？", PASSAGE, "李大钊"), _example("谁？", "北京", "京")])
-    model = _model(kind, dtype)
+    model = small_model(kind, dtype)
     inputs, targets = FeatureBatches(kind, features, [t.name for t in model.inputs], len(features))[0]
     logits = model.predict_on_batch(list(inputs))
     assert logits.shape == (len(features), 32 * 32)

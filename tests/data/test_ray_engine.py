@@ -3,13 +3,12 @@
 import hashlib
 
 import pytest
+import ray
 
 from rfv2_keras.data import corpus as corpus_module
 from rfv2_keras.data.prepare import prepare
 from rfv2_keras.data.ray_engine import RayEngine
 from rfv2_keras.errors import UserError
-
-ray = pytest.importorskip("ray", reason="needs the package ray, which the extra `ray` installs")
 
 
 @pytest.fixture(scope="module")

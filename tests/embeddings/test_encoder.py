@@ -145,7 +145,7 @@ def test_arguments_that_cannot_be_used(tiny, tokenizer, encoder, model_directory
 
 
 def test_progress_goes_to_standard_error_and_not_at_all_if_unwanted(encoder, capsys, monkeypatch):
-    monkeypatch.setattr("rfv2_keras.embeddings.progress.LOG_SECONDS", -1)  # a line for every batch
+    monkeypatch.setattr("rfv2_keras.progress.LOG_SECONDS", -1)  # a line for every batch
     encoder.encode(["好"] * 5, batch_size=2)
     captured = capsys.readouterr()
     assert captured.out == ""

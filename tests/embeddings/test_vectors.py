@@ -18,7 +18,8 @@ def test_npy(tmp_path):
 
 
 def test_parquet(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow, which is optional")
+    from pyarrow import parquet
+
     write_vectors(tmp_path / "vectors.parquet", VECTORS, TEXTS)
     table = parquet.read_table(tmp_path / "vectors.parquet")
     assert table["text"].to_pylist() == TEXTS

@@ -45,24 +45,28 @@ def records(tmp_path_factory, rfv2):
     return folder / "records"
 
 
+@pytest.fixture(scope="session")
+def small_model(records):
+    """A model config of one layer for these records, without dropout."""
+    return {
+        "model_type": "roformer_v2",
+        "vocab_size": json.loads((records / "index.json").read_text())["vocab_size"],
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+
+
 @pytest.fixture
-def run_config(tmp_path, records):
+def run_config(tmp_path, records, small_model):
     """Function that writes a run config and returns its path; the run directory is `tmp_path / name`."""
 
     def write(name, **sections):
         config = {
-            "model": {
-                "config": {
-                    "model_type": "roformer_v2",
-                    "vocab_size": json.loads((records / "index.json").read_text())["vocab_size"],
-                    "hidden_size": 32,
-                    "num_hidden_layers": 1,
-                    "num_attention_heads": 2,
-                    "intermediate_size": 64,
-                    "hidden_dropout_prob": 0.0,
-                    "attention_probs_dropout_prob": 0.0,
-                }
-            },
+            "model": {"config": {**small_model}},
             "data": {"records": str(records)},
             "optimizer": {"learning_rate": 0.02},
             "schedule": {"points": {"5": 1.0, "20": 0.1}},

@@ -13,7 +13,7 @@ import pytest
 
 
 @pytest.fixture
-def multitask_config(tmp_path, records):
+def multitask_config(tmp_path, records, small_model):
     """Function that writes a run config over two made-up tasks and masked language modelling; returns its path."""
     tokens = (records / "vocab.txt").read_text(encoding="utf-8").split()[5:]
     draw = random.Random(0)
@@ -30,18 +30,7 @@ def multitask_config(tmp_path, records):
 
     def write(name, dropout=0.0, **training):
         config = {
-            "model": {
-                "config": {
-                    "model_type": "roformer_v2",
-                    "vocab_size": json.loads((records / "index.json").read_text())["vocab_size"],
-                    "hidden_size": 32,
-                    "num_hidden_layers": 1,
-                    "num_attention_heads": 2,
-                    "intermediate_size": 64,
-                    "hidden_dropout_prob": dropout,
-                    "attention_probs_dropout_prob": 0.0,
-                }
-            },
+            "model": {"config": {**small_model, "hidden_dropout_prob": dropout}},
             "data": {"folder": str(tmp_path), "vocab": str(records / "vocab.txt"), "buckets": [32]},
             "tasks": [
                 {"task": task("first", "classification", "json"), "weight": 2.0},
