@@ -5,6 +5,7 @@ import os
 from rfv2_keras.checkpoints import ModelDirectory, is_model_directory, load_weights
 from rfv2_keras.config import ModelConfig
 from rfv2_keras.models import ARCHITECTURES
+from rfv2_keras.presets import PresetCache, find_preset
 
 
 def build_transformer_model(
@@ -34,9 +35,11 @@ def build_transformer_model(
 
     Args:
         config_path: JSON file with the keys of the released `bert_config.json`, a folder that holds one, a dict, a
-            `ModelConfig`, or a model directory. A model directory brings its weights with it; give its `config.json` to
-            build the model without them. A checkpoint that lies in a folder with a `bert_config.json` is not loaded
-            unless `checkpoint_path` names it. None: the config consists of `overrides`.
+            `ModelConfig`, a model directory, or the name of a released model, such as `"roformer_v2_base"`
+            (`rfv2 presets` lists them), which is fetched once. The last two bring their weights with them; give the
+            `config.json` of a model directory to build the model without. A checkpoint that lies in a folder with a
+            `bert_config.json` is not loaded unless `checkpoint_path` names it. None: the config consists of
+            `overrides`.
         checkpoint_path: weights to load, in any format of `rfv2_keras.checkpoints.load_weights`; None leaves the
             initial values (except for a model directory, see above).
         model: `"roformer_v2"`, `"gau_alpha"`, `"roformer"` or `"bert"` (also `"roberta"`); None takes `model_type` of
@@ -66,7 +69,11 @@ def build_transformer_model(
     Raises:
         UserError: a file, a key of the config, an argument or the checkpoint cannot be used; one sentence says why.
     """
-    if isinstance(config_path, (str, os.PathLike)) and is_model_directory(config_path):
+    preset = find_preset(config_path)
+    if preset is not None:
+        config_path = PresetCache.from_environment().fetch(preset)
+        checkpoint_path, model = checkpoint_path or config_path, model or preset.architecture
+    elif isinstance(config_path, (str, os.PathLike)) and is_model_directory(config_path):
         ModelDirectory.read(config_path)  # stops if the vocabulary does not belong to the config
         checkpoint_path = checkpoint_path or config_path
     if model is not None:

@@ -7,6 +7,7 @@ from rfv2_keras.checkpoints.model_directory import VOCAB_FILE, ModelDirectory, i
 from rfv2_keras.checkpoints.tensorflow_checkpoint import find_checkpoint, open_tf_checkpoint
 from rfv2_keras.config import ModelConfig, read_json_object
 from rfv2_keras.errors import UserError
+from rfv2_keras.presets import PresetCache, find_preset
 
 RELEASED_CONFIG = "bert_config.json"
 
@@ -30,13 +31,17 @@ class PretrainedFolder:
         """Find the three parts of a model.
 
         Args:
-            path: a model directory, or a folder with `bert_config.json`, `vocab.txt` and a TensorFlow checkpoint.
+            path: a model directory, a folder with `bert_config.json`, `vocab.txt` and a TensorFlow checkpoint, or the
+                name of a released model, which is fetched once (`rfv2_keras.presets`).
             model_type: architecture; None takes that of the config or, where it names none, looks at the variables
                 of the checkpoint.
 
         Raises:
             UserError: the folder is neither, or its parts do not belong together.
         """
+        preset = find_preset(path)
+        if preset is not None:
+            path, model_type = PresetCache.from_environment().fetch(preset), model_type or preset.architecture
         path = Path(path)
         if is_model_directory(path):
             directory = ModelDirectory.read(path)
@@ -45,7 +50,8 @@ class PretrainedFolder:
             return cls(directory.config, directory.vocab, path)
         if not path.is_dir():
             raise UserError(
-                f"{path}: there is no such folder; a model is a folder with config, vocabulary and weights."
+                f"{path}: there is no such folder and no released model of this name; a model is a folder with config, "
+                "vocabulary and weights, or one of those that `rfv2 presets` lists."
             )
         checkpoint = find_checkpoint(path)
         if checkpoint is None:

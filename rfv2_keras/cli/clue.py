@@ -7,7 +7,7 @@ import typer
 
 from rfv2_keras.cli.finetune import XLA, Architecture, Dtype, Set, chosen_dtype
 from rfv2_keras.cli.quiet import import_tensorflow_quietly
-from rfv2_keras.clue.transfer.download import BASE_URL
+from rfv2_keras.clue.download import BASE_URL
 from rfv2_keras.errors import UserError
 
 Tasks = Annotated[str, typer.Option(help="all, or names with commas between, such as tnews,c3.")]
@@ -71,7 +71,7 @@ def download(
     ] = BASE_URL,
 ):
     """Fetch the public files of the tasks; the same command continues interrupted work."""
-    from rfv2_keras.clue.transfer.download import download_tasks
+    from rfv2_keras.clue.download import download_tasks
 
     download_tasks(tasks.split(","), out, base_url)
 

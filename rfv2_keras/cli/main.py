@@ -20,6 +20,7 @@ from rfv2_keras.cli.launch import launch
 from rfv2_keras.cli.multitask import multitask
 from rfv2_keras.cli.plot import plot
 from rfv2_keras.cli.prepare import prepare
+from rfv2_keras.cli.presets import list_presets
 from rfv2_keras.cli.pretrain import pretrain
 from rfv2_keras.cli.sts import sts
 from rfv2_keras.cli.whiten import whiten
@@ -67,6 +68,7 @@ app.add_typer(clue_commands, name="clue")
 app.command("embed")(embed)
 app.command("whiten")(whiten)
 app.command("sts")(sts)
+app.command("presets")(list_presets)
 app.command("describe")(describe)
 app.command("doctor")(doctor)
 app.add_typer(benchmark_commands, name="benchmark")

@@ -1,92 +1,28 @@
 """`rfv2 clue download` against a server on this machine: interruptions, ranges, broken and dangerous archives.
 
-The server cuts connections, forgets ranges and answers with errors as it is told; the network is never used.
+The network is never used.
 """
 
 import io
 import re
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from typer.testing import CliRunner
 
 from rfv2_keras.cli.main import app
+from rfv2_keras.clue.download import download_tasks
 from rfv2_keras.clue.task import ORDER, Task
-from rfv2_keras.clue.transfer import archive, fetch
-from rfv2_keras.clue.transfer.download import download_tasks
 from rfv2_keras.errors import UserError
+from rfv2_keras.transfer import archive, fetch
 
 TEXTS = {"train.json": '{"sentence": "一"}\n' * 9999, "dev.json": "{}\n", "test.json": "", "test1.0.json": "三\u2028四"}
 
 
-def zipped(contents, compression=zipfile.ZIP_STORED):
-    """A zip archive, bytes; keys are names or `ZipInfo`."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as written:
-        for name, text in contents.items():
-            written.writestr(name, text)
-    return file.getvalue()
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `files` and remembers requests (path, Range).
-
-    Attributes:
-        ranges: whether Range requests are understood.
-        cuts: after how many bytes of the body the next connections break; None lets one pass.
-        errors: HTTP status of the next answers.
-    """
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.requests, self.cuts, self.errors = {}, [], [], []
-        self.ranges = self.says_length = True
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.requests.append((self.path, asked))
-        if self.server.errors:
-            return self.send_error(self.server.errors.pop(0))
-        content = self.server.files.get(self.path)
-        if content is None:
-            return self.send_error(404)
-        begin = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
-        if begin and begin >= len(content):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(content)}")
-            self.send_header("Content-Length", "0")
-            return self.end_headers()
-        self.send_response(206 if begin else 200)
-        if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
-        if self.server.says_length:
-            self.send_header("Content-Length", str(len(content) - begin))
-        self.end_headers()
-        cut = self.server.cuts.pop(0) if self.server.cuts else None
-        return self.wfile.write(content[begin:][:cut])
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        server.files["/tnews_public.zip"] = zipped(TEXTS)
-        yield server
-        server.shutdown()
-        thread.join()
+def server(server, zipped):
+    server.files["/tnews_public.zip"] = zipped(TEXTS)
+    return server
 
 
 @pytest.fixture
@@ -112,7 +48,7 @@ def ranges(server):
     return [asked for _, asked in server.requests]
 
 
-def test_files_lie_where_tasks_look_for_them_whatever_folders_the_archive_has(server, download, tmp_path):
+def test_files_lie_where_tasks_look_for_them_whatever_folders_the_archive_has(server, zipped, download, tmp_path):
     """The archive of cmnli has a folder of its own, Macs add files of theirs."""
     for name in ORDER:
         files = Task.read(name).files
@@ -139,7 +75,7 @@ def test_finished_tasks_are_not_fetched_again(server, download, tmp_path):
     assert contents(tmp_path / "tnews") == TEXTS | {"dev.json": "mine"}
 
 
-def test_what_the_archive_lacks_is_named(server, download):
+def test_what_the_archive_lacks_is_named(server, zipped, download):
     server.files["/tnews_public.zip"] = zipped({"train.json": "{}", "dev.json": "{}", "test.json": "{}"})
     assert download()[-1] == "tnews: without tnews/test1.0.json, which the task would read"
 
@@ -239,7 +175,7 @@ def link(name):
     ],
     ids=str,
 )
-def test_dangerous_archives_write_nothing(server, download, tmp_path, name, complaint):
+def test_dangerous_archives_write_nothing(server, zipped, tmp_path, name, complaint):
     server.files["/tnews_public.zip"] = zipped({**TEXTS, name: "/etc/passwd"})
     folder = tmp_path / "inner"
     with pytest.raises(UserError, match=complaint):
@@ -248,7 +184,7 @@ def test_dangerous_archives_write_nothing(server, download, tmp_path, name, comp
     assert [path.name for path in tmp_path.iterdir()] == ["inner"]
 
 
-def test_archives_that_grow_without_end_are_refused(server, tmp_path):
+def test_archives_that_grow_without_end_are_refused(server, zipped, tmp_path):
     """A few kilobytes hold 10 MB; and a server may send more than it should, saying how much or not."""
     (tmp_path / "bomb.zip").write_bytes(zipped({"train.json": b"0" * 10**7}, zipfile.ZIP_DEFLATED))
     with pytest.raises(UserError, match="have 10,000,000 bytes, more than the 1,000,000 allowed"):

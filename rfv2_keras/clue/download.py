@@ -1,13 +1,10 @@
 """Fetching the public files of the tasks of CLUE."""
 
-import shutil
 import sys
 from pathlib import Path
 
 from rfv2_keras.clue.task import Task, checked_names
-from rfv2_keras.clue.transfer.archive import BrokenArchive, unpack
-from rfv2_keras.clue.transfer.fetch import fetch
-from rfv2_keras.errors import UserError
+from rfv2_keras.transfer.folder import fetch_folder
 
 BASE_URL = "https://storage.googleapis.com/cluebenchmark/tasks"
 # Task -> what its archive is called, where that is something else.
@@ -46,32 +43,9 @@ def _download(name, out, base_url, say, wait):
         archive = f"{ARCHIVES.get(name, name)}_public.zip"
         url = f"{base_url.rstrip('/')}/{archive}"
         say(url)
-        _fetch_and_unpack(url, out / f".unfinished-{archive}", folder, say, wait)
+        fetch_folder(url, out / f".unfinished-{archive}", folder, say, wait)
         say(f"{folder}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
     files = Task.read(name).files
     missing = [file for file in [*files.train, *files.dev, *files.test.values()] if not (out / file).is_file()]
     if missing:
         say(f"without {', '.join(missing)}, which the task would read")
-
-
-def _fetch_and_unpack(url, part, folder, say, wait):
-    """A broken archive is fetched once more from its beginning: its parts may be of different versions."""
-    unfinished = folder.with_name(f".unfinished-{folder.name}")
-    for last in (False, True):
-        fetch(url, part, say, wait=wait)
-        shutil.rmtree(unfinished, ignore_errors=True)
-        try:
-            unpack(part, unfinished)
-            break
-        except OSError as error:
-            raise UserError(f"{unfinished}: cannot be written ({error.strerror}).") from None
-        except UserError:
-            part.unlink()
-            raise
-        except BrokenArchive as error:
-            part.unlink()
-            if last:
-                raise UserError(f"{url}: the archive is broken ({error}).") from None
-            say(f"the archive is broken ({error}); fetching it once more")
-    unfinished.replace(folder)
-    part.unlink()

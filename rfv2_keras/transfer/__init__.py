@@ -1,0 +1,1 @@
+"""Fetching published archives: continued after interruptions, tested before they are unpacked."""
