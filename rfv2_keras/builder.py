@@ -2,7 +2,7 @@
 
 import os
 
-from rfv2_keras.checkpoints import ModelDirectory, is_model_directory, load_weights
+from rfv2_keras.checkpoints import ModelDirectory, foreign_config, is_model_directory, load_weights
 from rfv2_keras.config import ModelConfig
 from rfv2_keras.models import ARCHITECTURES
 from rfv2_keras.presets import PresetCache, find_preset
@@ -76,6 +76,10 @@ def build_transformer_model(
     elif isinstance(config_path, (str, os.PathLike)) and is_model_directory(config_path):
         ModelDirectory.read(config_path)  # stops if the vocabulary does not belong to the config
         checkpoint_path = checkpoint_path or config_path
+    elif isinstance(config_path, (str, os.PathLike)):
+        foreign = foreign_config(config_path, model)
+        if foreign is not None:
+            config_path, checkpoint_path = foreign, checkpoint_path or config_path
     if model is not None:
         overrides["model"] = model
     config = ModelConfig.read({} if config_path is None else config_path, **overrides)

@@ -1,5 +1,6 @@
 """Weights from files and into files: one module per format, the names, the load report."""
 
+from rfv2_keras.checkpoints.foreign import foreign_config
 from rfv2_keras.checkpoints.keras_weights import save_keras_weights
 from rfv2_keras.checkpoints.loading import load_weights
 from rfv2_keras.checkpoints.model_directory import ModelDirectory, is_model_directory, save_model_directory
@@ -11,6 +12,7 @@ __all__ = [
     "LoadReport",
     "ModelDirectory",
     "checkpoint_name",
+    "foreign_config",
     "is_model_directory",
     "load_weights",
     "save_keras_weights",

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rfv2_keras.checkpoints.atomic import sync
+from rfv2_keras.checkpoints.keras_hub import is_keras_hub_folder
 from rfv2_keras.checkpoints.keras_weights import save_keras_weights
+from rfv2_keras.checkpoints.plausible_size import check_plausible_size
 from rfv2_keras.config import ModelConfig
 from rfv2_keras.errors import UserError
 from rfv2_keras.text.vocabulary import load_vocab, save_vocab
@@ -42,6 +44,7 @@ class ModelDirectory:
             if not (path / name).is_file():
                 raise UserError(f"{path}: is no model directory, it has no {name}.")
         config = ModelConfig.read(path / CONFIG_FILE)
+        check_plausible_size(config, [path / WEIGHTS_FILE], path)
         vocab = path / VOCAB_FILE
         if not vocab.is_file():
             return cls(config, None, path / WEIGHTS_FILE)
@@ -51,7 +54,7 @@ class ModelDirectory:
 
 def is_model_directory(path):
     """Whether a path is a folder with weights of ours."""
-    return Path(path, WEIGHTS_FILE).is_file()
+    return Path(path, WEIGHTS_FILE).is_file() and not is_keras_hub_folder(path)
 
 
 def save_model_directory(model, config, vocab, path):

@@ -9,8 +9,9 @@ marked below; checkpoints of the reference are read without them, and the load r
 
 import re
 
-# (path in our models, variable in a checkpoint). The same field has the same value on both sides: {n} is the number of
-# a layer, {i} that of a gate, {w} one of kernel, bias, beta, gamma. The first rule that fits is the one that counts.
+from rfv2_keras.checkpoints.name_table import NameTable
+
+# (path in our models, variable in a checkpoint).
 _RULES = (
     ("Embedding-Token/embeddings", "bert/embeddings/word_embeddings"),
     ("Embedding-Segment/embeddings", "bert/embeddings/token_type_embeddings"),
@@ -49,8 +50,6 @@ _RULES = (
     ("Output-Norm/{w}", "bert/encoder/output_norm/{w}"),
 )
 
-_FIELDS = {"n": r"\d+", "i": r"\d+", "w": "kernel|bias|beta|gamma", "node": "Norm|Add"}
-
 # Variables that hold the transposed matrix.
 TRANSPOSED = frozenset({"cls/seq_relationship/output_weights"})
 
@@ -58,15 +57,7 @@ TRANSPOSED = frozenset({"cls/seq_relationship/output_weights"})
 PER_TOKEN = frozenset({"Embedding-Token/embeddings", "MLM-Bias/beta"})
 
 
-def _compile(rule):
-    """The regular expression of a rule's left side, with its fields as named groups."""
-    parts = re.split(r"\{(\w+)\}", rule)  # text, field, text, field, ..., text
-    return re.compile(
-        "".join(f"(?P<{part}>{_FIELDS[part]})" if k % 2 else re.escape(part) for k, part in enumerate(parts))
-    )
-
-
-_TABLE = tuple((_compile(path), variable) for path, variable in _RULES)
+_TABLE = NameTable(_RULES)
 _RESIDUAL_FACTOR = re.compile(r"Transformer-\d+-\w+-(Norm|Add)/alpha|.*/layer_\d+/(attention/output|output|gau)/alpha")
 
 
@@ -78,11 +69,7 @@ def checkpoint_name(path):
     >>> checkpoint_name("Transformer-3-FeedForward/o_dense/kernel")
     'bert/encoder/layer_3/output/dense/kernel'
     """
-    for pattern, variable in _TABLE:
-        match = pattern.fullmatch(path)
-        if match:
-            return variable.format(**match.groupdict())
-    return path
+    return _TABLE.theirs(path) or path
 
 
 def is_residual_factor(name):
