@@ -1,9 +1,9 @@
 """From a model and examples to predictions."""
 
 import numpy as np
-import tensorflow as tf
 
 from rfv2_keras.clue.progress import StepLines
+from rfv2_keras.inference.any_shape import prediction_function
 from rfv2_keras.inference.batching import row_batches
 
 
@@ -27,7 +27,7 @@ class Predictor:
         self.model = model
         self.batch = batch
         self.stream = stream
-        self._outputs = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+        self._outputs = prediction_function(model)
 
     def __call__(self, examples, features=None):
         """Predictions for examples, in their order; `features` is what `encode` made of them, if it is at hand."""
@@ -36,7 +36,7 @@ class Predictor:
         batches = list(row_batches(features, lambda feature: feature.length, self.batch, batches_at_once=None))
         lines = StepLines("predicting", len(batches), self.stream)
         for number, batch in enumerate(batches, 1):
-            outputs = self._outputs([tf.convert_to_tensor(array) for array in self._inputs(batch)])
+            outputs = self._outputs(self._inputs(batch))
             kept = zip(batch.places, batch.rows, np.asarray(outputs)[: len(batch.rows)], strict=True)
             for place, feature, output in kept:
                 summaries[feature.example].append((place, feature, self.kind.summary(feature, output)))

@@ -5,11 +5,9 @@ import numpy as np
 
 from rfv2_keras.embeddings.pooling import pooled_model
 from rfv2_keras.errors import UserError
+from rfv2_keras.inference.batching import BATCHES_AT_ONCE, LENGTHS, lengths_up_to, row_batches
+from rfv2_keras.inference.texts import check_count, checked_texts, longest_text
 from rfv2_keras.progress import PieceProgress
-
-# Lengths that batches are padded to, so that a model is traced or compiled for few shapes and little is padding.
-LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-BATCHES_AT_ONCE = 64  # texts are sorted by length within so many batches, which bounds the memory for token ids
 
 
 class SentenceEncoder:
@@ -42,36 +40,33 @@ class SentenceEncoder:
             raise UserError(f"maxlen of SentenceEncoder must be an integer of at least 3; received: {maxlen!r}.")
         self.tokenizer = tokenizer
         self.maxlen = maxlen
+        self._lengths = lengths_up_to(maxlen, LENGTHS)
         self.model = pooled_model(model, pooling)
         # Compiling with XLA takes TensorFlow seconds for every shape; JAX without it would not compile at all.
         self.model.compile(jit_compile=False if keras.config.backend() == "tensorflow" else "auto")
 
     @classmethod
     def from_directory(cls, path, pooling="last_mean", maxlen=64, dtype=None):
-        """Read a model directory with a vocabulary.
+        """Read a model with its vocabulary.
 
         Args:
-            path: the directory.
+            path: model directory, or folder of a released bert4keras model.
             pooling, maxlen: as above. `"pooler"` is the pooler without its tanh, as in bojone/BERT-whitening.
             dtype: Keras dtype policy; None for the global one.
 
         Raises:
-            UserError: it is no model directory, has no vocabulary, or no weights for a pooler.
+            UserError: the folder holds no model, no vocabulary, or no weights for a pooler.
         """
         # Here, because reading files is not part of what runs on every backend.
         from rfv2_keras.builder import build_transformer_model
-        from rfv2_keras.checkpoints import ModelDirectory
+        from rfv2_keras.checkpoints.pretrained import PretrainedFolder
         from rfv2_keras.text import Tokenizer
 
-        directory = ModelDirectory.read(path)
-        if directory.vocab is None:
-            raise UserError(f"{path}: has no vocab.txt, which sentences need.")
-        longest = directory.config.max_position_embeddings
-        if directory.config.model_type == "bert" and maxlen > longest:
-            raise UserError(f"{path}: the model has {longest} positions; received: maxlen={maxlen}.")
+        folder = PretrainedFolder.read(path)
+        maxlen = longest_text(path, folder.config, maxlen)
         with_pool = "linear" if pooling == "pooler" else False
-        model = build_transformer_model(path, with_pool=with_pool, dtype=dtype)
-        return cls(model, Tokenizer(str(directory.vocab)), pooling, maxlen)
+        model = build_transformer_model(folder.config, folder.weights, with_pool=with_pool, dtype=dtype)
+        return cls(model, Tokenizer(str(folder.vocab)), pooling, maxlen)
 
     @property
     def dimension(self):
@@ -92,45 +87,22 @@ class SentenceEncoder:
         Raises:
             UserError: `texts` is a single string, or one of them is not a string.
         """
-        texts = _checked_texts(texts)
-        if not (isinstance(batch_size, int) and batch_size >= 1):
-            raise UserError(f"batch_size must be an integer of at least 1; received: {batch_size!r}.")
+        if isinstance(texts, str):
+            raise UserError("encode needs a list of sentences, received a single string.")
+        texts, _ = checked_texts(texts, "sentence")
+        check_count("batch_size", batch_size)
         vectors = np.empty((len(texts), self.dimension), np.float32)
-        step = batch_size * BATCHES_AT_ONCE
+        rows = (self.tokenizer.encode(text, maxlen=self.maxlen)[0] for text in texts)
         with PieceProgress("sentences", len(texts), progress) as bar:
-            for begin in range(0, len(texts), step):
-                ids = [self.tokenizer.encode(text, maxlen=self.maxlen)[0] for text in texts[begin : begin + step]]
-                order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
-                for start in range(0, len(order), batch_size):
-                    batch = order[start : start + batch_size]
-                    vectors[[begin + index for index in batch]] = self._predict(
-                        [ids[index] for index in batch], batch_size
-                    )
-                    bar.advance(len(batch))
+            for batch in row_batches(rows, len, batch_size, self._lengths, BATCHES_AT_ONCE):
+                vectors[batch.places] = self._predict(batch)
+                bar.advance(len(batch.rows))
         return vectors
 
-    def _predict(self, rows, batch_size):
-        """Vectors of rows of token ids, which are padded to one of few shapes."""
-        length = len(max(rows, key=len))
-        # Not longer than maxlen, as learned positions may end there.
-        columns = min(min((size for size in LENGTHS if size >= length), default=self.maxlen), self.maxlen)
-        token_ids = np.zeros((_rows_padded(len(rows), batch_size), columns), np.int32)
-        for row, ids in zip(token_ids, rows, strict=False):
+    def _predict(self, batch):
+        """Vectors of the rows of a batch."""
+        token_ids = np.zeros(batch.shape, np.int32)
+        for row, ids in zip(token_ids, batch.rows, strict=False):
             row[: len(ids)] = ids
         inputs = [token_ids, np.zeros_like(token_ids)][: len(self.model.inputs)]
-        return keras.ops.convert_to_numpy(self.model.predict_on_batch(inputs))[: len(rows)]
-
-
-def _rows_padded(rows, batch_size):
-    """The next power of two, so that the last batch, too, has one of few shapes."""
-    return min(1 << (rows - 1).bit_length(), batch_size)
-
-
-def _checked_texts(texts):
-    if isinstance(texts, str):
-        raise UserError("encode needs a list of sentences, received a single string.")
-    texts = list(texts)
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise UserError(f"sentence {index} must be a string, received {type(text).__name__}: {str(text)[:50]!r}.")
-    return texts
+        return keras.ops.convert_to_numpy(self.model.predict_on_batch(inputs))[: len(batch.rows)]
