@@ -81,7 +81,9 @@ class ConditionalRandomField(keras.layers.Layer):
 
     def call(self, inputs, mask=None):
         scores = ops.cast(inputs, "float32")
-        return scores if mask is None else ops.where(position_mask(mask, self.name)[..., None], scores, -np.inf)
+        if mask is None:
+            return scores
+        return ops.where(ops.expand_dims(position_mask(mask, self.name), -1), scores, -np.inf)
 
     def dense_loss(self, y_true, y_pred):
         """−log P of each sequence, (batch,), float32; 0 where there is no position at all.
@@ -93,7 +95,7 @@ class ConditionalRandomField(keras.layers.Layer):
         scores = ops.cast(y_pred, "float32")
         valid = _valid_positions(scores)
         inputs = ops.concatenate([scores, ops.cast(y_true, "float32")], axis=-1)
-        inputs = ops.where(valid[..., None], inputs, 0.0)
+        inputs = ops.where(ops.expand_dims(valid, -1), inputs, 0.0)
         # Keras's own loop over time: on TensorFlow, `ops.scan` needs a known length and has no gradient in XLA.
         loop = keras.layers.RNN(_PathSums(self.transitions), return_state=True, dtype="float32")
         _, others, _, started = loop(inputs, mask=valid)
@@ -154,7 +156,7 @@ class _PathSums:
         paths, previous, started = states
         scores, label = ops.split(inputs, 2, axis=-1)
         scores = scores - _sum(ops.where(ops.equal(label, 0.0), 0.0, label * scores))  # 0, not NaN, for 0 · −inf
-        arrived = ops.logsumexp(paths[:, :, None] + self.transitions, axis=1)
+        arrived = ops.logsumexp(ops.expand_dims(paths, -1) + self.transitions, axis=1)
         arrived = arrived - _sum(ops.matmul(previous, self.transitions) * label)
         paths = started * arrived + scores
         return paths, [paths, label, ops.ones_like(started)]

@@ -54,7 +54,7 @@ class ClassificationHead(keras.layers.Layer):
     def _pool(self, hidden, mask):
         if self.pooling == "first":
             return hidden[:, 0]
-        valid = ops.ones_like(hidden[:, :, :1]) if mask is None else ops.cast(mask, hidden.dtype)[:, :, None]
+        valid = ops.ones_like(hidden[:, :, :1]) if mask is None else ops.expand_dims(ops.cast(mask, hidden.dtype), -1)
         if self.pooling == "mean":
             return ops.sum(hidden * valid, axis=1) / ops.maximum(ops.sum(valid, axis=1), 1.0)
         return ops.max(ops.where(valid > 0, hidden, -1e9), axis=1)
