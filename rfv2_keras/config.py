@@ -93,6 +93,7 @@ class ModelConfig(pydantic.BaseModel):
     norm_type: Literal["layer_norm", "rms_norm"] = "layer_norm"
     use_bias: bool = True
     normalization: Literal["softmax", "softmax_plus", "squared_relu"] = "softmax"  # of attention
+    normalization_length: _Size | None = None  # its l, for every input; the number of tokens that are no padding
     norm_placement: Literal["post", "pre"] = "post"
     residual: Literal["plain", "alpha_warmup", "rezero", "deepnorm"] = "plain"
     initializer_range: Annotated[float, Field(gt=0.0)] = 0.02  # where there is no initializer_order
@@ -160,6 +161,11 @@ class ModelConfig(pydantic.BaseModel):
             raise UserError(
                 f"{place}: rotary positions need an even attention_key_size, received {self.key_size}"
                 f"{'' if self.attention_key_size else ' (from hidden_size / num_attention_heads)'}."
+            )
+        if self.normalization == "softmax" and self.normalization_length is not None:
+            raise UserError(
+                f"{place}: normalization_length needs normalization 'softmax_plus' or 'squared_relu', received "
+                "'softmax'."
             )
         if self.residual == "deepnorm" and self.norm_placement == "pre":  # the stream would grow without bound
             raise UserError(f"{place}: residual 'deepnorm' needs norm_placement 'post', received 'pre'.")

@@ -181,6 +181,12 @@ class TestCombinations:
     def test_gau_is_gated_already(self, file):
         assert "hidden_act of gau_alpha must be one name" in message(file(hidden_act=["swish", "linear"]), "gau_alpha")
 
+    def test_softmax_has_no_length(self, file):
+        assert "normalization_length" in message(file(normalization_length=512))
+        for normalization in ("softmax_plus", "squared_relu"):
+            values = file(normalization=normalization, normalization_length=512)
+            assert ModelConfig.read(values, "roformer_v2").normalization_length == 512
+
     def test_deepnorm_needs_norms_after_the_sum(self, file):
         """Without them the stream would grow by its factor in every layer, beyond float32 at 24 layers."""
         text = message(file(residual="deepnorm", norm_placement="pre"))

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 from keras import ops
 
 NORMALIZATIONS = ("softmax", "softmax_plus", "squared_relu")
@@ -11,10 +12,10 @@ NORMALIZATIONS = ("softmax", "softmax_plus", "squared_relu")
 _MASKED = -1e9
 
 
-def attention_weights(scores, normalization="softmax", mask=None, bias=None):
+def attention_weights(scores, normalization="softmax", mask=None, bias=None, length=None, dtype="float32"):
     """Normalise attention scores over the keys, in float32 whatever the type of the scores.
 
-    With l the number of keys that a query sees:
+    With l the number of keys that a query sees, or `length`:
 
     * `softmax`: softmax(s);
     * `softmax_plus`: softmax(s · ln(max(l, 16)) / ln 512), whose entropy hardly depends on l;
@@ -26,9 +27,11 @@ def attention_weights(scores, normalization="softmax", mask=None, bias=None):
         mask: bool, True where a query sees a key: (batch, key), (batch, 1 or query, key), or with as many axes as
             `scores`.
         bias: float, added to the scores before anything else; broadcastable to them.
+        length: l for all queries; None counts the keys that each of them sees.
+        dtype: to which the weights are rounded at the end.
 
     Returns:
-        float32, shape of `scores`.
+        Tensor of `dtype`, shape of `scores`.
 
     Source: https://spaces.ac.cn/archives/8823 (softmax_plus), arXiv 2202.10447 (squared_relu).
     """
@@ -39,12 +42,36 @@ def attention_weights(scores, normalization="softmax", mask=None, bias=None):
         mask = _with_rank(mask, len(scores.shape))
         scores = scores + ops.where(mask, 0.0, _MASKED)
     if normalization == "softmax":
-        return ops.softmax(scores, axis=-1)
-    visible = _visible_keys(scores, mask)
+        return _rounded_softmax(scores, dtype)
+    visible = _visible_keys(scores, mask) if length is None else ops.cast(length, "float32")
     if normalization == "softmax_plus":
         # Very short inputs would make the softmax flat: the count is floored at 16.
-        return ops.softmax(scores * (ops.log(ops.maximum(visible, 16.0)) / math.log(512.0)), axis=-1)
-    return ops.square(ops.relu(scores)) / ops.maximum(visible, 1.0)
+        return _rounded_softmax(scores * (ops.log(ops.maximum(visible, 16.0)) / math.log(512.0)), dtype)
+    return ops.cast(ops.square(ops.relu(scores)) / ops.maximum(visible, 1.0), dtype)
+
+
+def _rounded_softmax(scores, dtype):
+    """softmax of float32 scores in another type.
+
+    For the gradient w · (g − Σ w g), computed in float32, the rounded weights are kept, which the product with the
+    values keeps as well: 2 bytes for each pair of query and key in the place of 6.
+    """
+    if keras.backend.standardize_dtype(dtype) == "float32":
+        return ops.softmax(scores, axis=-1)
+
+    @ops.custom_gradient
+    def compute(scores):
+        weights = ops.cast(ops.softmax(scores, axis=-1), dtype)
+
+        def gradient(*arguments, upstream=None):
+            upstream = arguments[0] if upstream is None else upstream
+            w = ops.cast(weights, "float32")
+            products = w * ops.cast(upstream, "float32")
+            return products - w * ops.sum(products, axis=-1, keepdims=True)
+
+        return weights, gradient
+
+    return compute(scores)
 
 
 def check_normalization(normalization, name):

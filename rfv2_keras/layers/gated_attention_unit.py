@@ -8,6 +8,7 @@ from keras import ops
 from rfv2_keras.layers.activations import get_activation
 from rfv2_keras.layers.attention_weights import attention_weights, check_normalization
 from rfv2_keras.layers.dense import projection
+from rfv2_keras.layers.query_chunks import attend_in_chunks
 from rfv2_keras.layers.rematerialization import DrawnSeed, rematerialize
 from rfv2_keras.layers.rotary import apply_rotary
 from rfv2_keras.layers.scale_offset import ScaleOffset
@@ -29,6 +30,7 @@ class GatedAttentionUnit(keras.layers.Layer):
         activation: on all of U, V, Z.
         use_bias: whether projections have biases and Q, K have offsets.
         normalization: `"softmax_plus"` (GAU-α), `"softmax"` or `"squared_relu"` (the paper's), see `attention_weights`.
+        normalization_length: its l, the same for every input; None: the number of keys that a query sees.
         self_attention: which of the two forms.
         attention_scale: whether scores are divided by √key_size.
         dropout: rate at which attention weights are dropped in training.
@@ -58,6 +60,7 @@ class GatedAttentionUnit(keras.layers.Layer):
         activation="swish",
         use_bias=False,
         normalization="softmax_plus",
+        normalization_length=None,
         self_attention=True,
         attention_scale=True,
         dropout=0.0,
@@ -72,6 +75,7 @@ class GatedAttentionUnit(keras.layers.Layer):
         self.activation = get_activation(activation)
         self.use_bias = use_bias
         self.normalization = normalization
+        self.normalization_length = normalization_length
         self.self_attention = self_attention
         self.attention_scale = attention_scale
         self.dropout = dropout
@@ -113,24 +117,31 @@ class GatedAttentionUnit(keras.layers.Layer):
         seed = DrawnSeed(self.seed_generator.next()) if training and self.dropout else None
 
         def attend(*inputs):
-            return self._attend(inputs, attention_mask, attention_bias, rotary, seed)
+            return self._attend(inputs, attention_mask, attention_bias, rotary, seed, training)
 
         inputs = (query,) if key is None else (query, key, key if value is None else value)
         return rematerialize(attend, self.gradient_checkpointing, *inputs)
 
-    def _attend(self, inputs, attention_mask, attention_bias, rotary, seed):
-        # b: batch, q: queries, k: keys, d: channels
+    def _attend(self, inputs, attention_mask, attention_bias, rotary, seed, training):
         gate, q, k, v = self._project(*inputs)
         if rotary is not None:
             q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
         if self.attention_scale:  # on the queries: smaller than the scores
             q = q * (1.0 / math.sqrt(self.key_size))
-        scores = ops.einsum("bqd,bkd->bqk", q, k)
-        weights = attention_weights(scores, self.normalization, attention_mask, attention_bias)
-        weights = ops.cast(weights, self.compute_dtype)
+        return self.o_dense(
+            gate * attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training)
+        )
+
+    def _weigh(self, query, key, value, mask, bias, seed):
+        """The mean of the values under the attention weights of some queries."""
+        # b: batch, q: queries, k: keys, d: channels
+        scores = ops.einsum("bqd,bkd->bqk", query, key)
+        weights = attention_weights(
+            scores, self.normalization, mask, bias, self.normalization_length, self.compute_dtype
+        )
         if seed is not None:
             weights = keras.random.dropout(weights, self.dropout, seed=seed)
-        return self.o_dense(gate * ops.matmul(weights, v))
+        return ops.matmul(weights, value)
 
     def _project(self, query, key=None, value=None):
         """The gate U, queries, keys and values."""
@@ -151,6 +162,7 @@ class GatedAttentionUnit(keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "normalization": self.normalization,
+            "normalization_length": self.normalization_length,
             "self_attention": self.self_attention,
             "attention_scale": self.attention_scale,
             "dropout": self.dropout,

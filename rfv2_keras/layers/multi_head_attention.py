@@ -7,6 +7,7 @@ from keras import ops
 
 from rfv2_keras.layers.attention_weights import attention_weights, check_normalization
 from rfv2_keras.layers.dense import projection
+from rfv2_keras.layers.query_chunks import attend_in_chunks
 from rfv2_keras.layers.rematerialization import DrawnSeed, rematerialize
 from rfv2_keras.layers.rotary import apply_rotary
 
@@ -22,6 +23,7 @@ class MultiHeadAttention(keras.layers.Layer):
         key_size: size of one head's queries and keys; head_size by default.
         use_bias: whether the four projections have biases (BERT, RoFormer) or not (RoFormerV2).
         normalization: `"softmax"`, `"softmax_plus"` or `"squared_relu"`, see `attention_weights`.
+        normalization_length: its l, the same for every input; None: the number of keys that a query sees.
         attention_scale: whether scores are divided by √key_size.
         dropout: rate at which attention weights are dropped in training.
         kernel_initializer: of the four kernels.
@@ -48,6 +50,7 @@ class MultiHeadAttention(keras.layers.Layer):
         key_size=None,
         use_bias=True,
         normalization="softmax",
+        normalization_length=None,
         attention_scale=True,
         dropout=0.0,
         kernel_initializer="glorot_uniform",
@@ -62,6 +65,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.key_size = key_size or head_size
         self.use_bias = use_bias
         self.normalization = normalization
+        self.normalization_length = normalization_length
         self.attention_scale = attention_scale
         self.dropout = dropout
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -90,11 +94,11 @@ class MultiHeadAttention(keras.layers.Layer):
         seed = DrawnSeed(self.seed_generator.next()) if training and self.dropout else None
 
         def attend(query, key, value):
-            return self._attend(query, key, value, attention_mask, attention_bias, rotary, seed)
+            return self._attend(query, key, value, attention_mask, attention_bias, rotary, seed, training)
 
         return rematerialize(attend, self.gradient_checkpointing, query, key, value)
 
-    def _attend(self, query, key, value, attention_mask, attention_bias, rotary, seed):
+    def _attend(self, query, key, value, attention_mask, attention_bias, rotary, seed, training):
         # b: batch, q: queries, k: keys, h: heads, d: channels of a head
         q = self._heads(self.q_dense(query), self.key_size)  # b q h d
         k = self._heads(self.k_dense(key), self.key_size)  # b k h d
@@ -103,14 +107,19 @@ class MultiHeadAttention(keras.layers.Layer):
             q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
         if self.attention_scale:  # on the queries: smaller than the scores
             q = q * (1.0 / math.sqrt(self.key_size))
-        scores = ops.einsum("bqhd,bkhd->bhqk", q, k)
-        weights = attention_weights(scores, self.normalization, attention_mask, attention_bias)
-        weights = ops.cast(weights, self.compute_dtype)
-        if seed is not None:
-            weights = keras.random.dropout(weights, self.dropout, seed=seed)
-        outputs = ops.einsum("bhqk,bkhd->bqhd", weights, v)
+        outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training)  # b q h d
         length = ops.shape(query)[1]
         return self.o_dense(ops.reshape(outputs, (-1, length, self.heads * self.head_size)))
+
+    def _weigh(self, query, key, value, mask, bias, seed):
+        """The mean of the values under the attention weights of some queries, b q h d."""
+        scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
+        weights = attention_weights(
+            scores, self.normalization, mask, bias, self.normalization_length, self.compute_dtype
+        )
+        if seed is not None:
+            weights = keras.random.dropout(weights, self.dropout, seed=seed)
+        return ops.einsum("bhqk,bkhd->bqhd", weights, value)
 
     def _heads(self, x, size):
         return ops.reshape(x, (-1, ops.shape(x)[1], self.heads, size))
@@ -127,6 +136,7 @@ class MultiHeadAttention(keras.layers.Layer):
             "key_size": self.key_size,
             "use_bias": self.use_bias,
             "normalization": self.normalization,
+            "normalization_length": self.normalization_length,
             "attention_scale": self.attention_scale,
             "dropout": self.dropout,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),

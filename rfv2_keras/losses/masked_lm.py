@@ -85,7 +85,34 @@ def _is_correct(labels, outputs):
 def _token_losses(labels, outputs, from_logits):
     """Cross entropy of every token, 0 where it is no target, and where it is one."""
     is_target = _is_target(labels)
-    losses = ops.sparse_categorical_crossentropy(
-        ops.cast(labels, "int32"), at_least_float32(outputs), from_logits=from_logits
-    )
+    labels, outputs = ops.cast(labels, "int32"), at_least_float32(outputs)
+    if from_logits:
+        losses = _cross_entropy(labels, outputs)
+    else:
+        losses = ops.sparse_categorical_crossentropy(labels, outputs)
     return ops.where(is_target, losses, 0.0), is_target
+
+
+def _cross_entropy(labels, logits):
+    """log Σ exp(s) − s_label over the last axis.
+
+    The gradient, softmax(s) − one_hot(label), is written out: with it the two take a third of the time that the
+    operation of TensorFlow takes on CPUs.
+    """
+
+    @ops.custom_gradient
+    def compute(logits):
+        largest = ops.max(logits, axis=-1, keepdims=True)
+        powers = ops.exp(logits - largest)
+        total = ops.sum(powers, axis=-1, keepdims=True)
+        of_label = ops.take_along_axis(logits, ops.expand_dims(labels, -1), axis=-1)
+        losses = ops.squeeze(ops.log(total) + largest - of_label, -1)
+
+        def gradient(*arguments, upstream=None):
+            upstream = arguments[0] if upstream is None else upstream
+            difference = powers / total - ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+            return difference * ops.expand_dims(upstream, -1)
+
+        return losses, gradient
+
+    return compute(logits)

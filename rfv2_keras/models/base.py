@@ -170,6 +170,7 @@ class Transformer:
             key_size=config.key_size,
             use_bias=config.use_bias,
             normalization=config.normalization,
+            normalization_length=config.normalization_length,
             dropout=config.attention_probs_dropout_prob,
             kernel_initializer=self.initializer,
             gradient_checkpointing=config.gradient_checkpointing,

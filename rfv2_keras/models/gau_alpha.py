@@ -28,6 +28,7 @@ class GAUAlpha(RoFormerV2):
             activation=config.hidden_act,
             use_bias=config.use_bias,
             normalization=config.normalization,
+            normalization_length=config.normalization_length,
             dropout=config.attention_probs_dropout_prob,
             kernel_initializer=self.initializer,
             gradient_checkpointing=config.gradient_checkpointing,

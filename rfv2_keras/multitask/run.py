@@ -97,10 +97,11 @@ class MultitaskRun(TrainingRun):
             Combination(config.combination.name, config.combination.loss_scale),
             optimizer=self.optimizer(),
             loss_scale=LossScale(
-                config.precision.loss_scale if config.precision.dtype_policy == "mixed_float16" else 1.0
+                config.precision.loss_scale if self.config.precision.dtype_policy == "mixed_float16" else 1.0
             ),
             clip_norm=config.optimizer.clip_norm,
             alpha_warmup=config.training.alpha_warmup,
+            processes=processes.count,
         )
 
     def announce(self, start):

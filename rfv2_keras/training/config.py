@@ -74,7 +74,9 @@ class TrainingSection(Section):
 class PrecisionSection(Section):
     """In which number format the model computes."""
 
-    dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    dtype_policy: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32", description="auto: what suits the machine, as `rfv2 doctor` recommends it"
+    )
     loss_scale: Literal["dynamic"] | Annotated[float, Field(ge=1)] = Field("dynamic", description="mixed_float16 only")
 
 

@@ -67,15 +67,16 @@ class PretrainingRun(TrainingRun):
             with_mlm="linear",
             target_positions=True,
             packed=config.data.packing,
-            dtype=config.precision.dtype_policy,
+            dtype=self.config.precision.dtype_policy,
         )
         self.prepare_alpha()
         self.update = Update(
             self.model,
             self.optimizer(),
-            LossScale(config.precision.loss_scale if config.precision.dtype_policy == "mixed_float16" else 1.0),
+            LossScale(config.precision.loss_scale if self.config.precision.dtype_policy == "mixed_float16" else 1.0),
             config.optimizer.clip_norm,
             config.training.alpha_warmup,
+            processes.count,
         )
         self.gradients = GradientFunction(self.model, masked_lm_objective, self.jit_compile())
 

@@ -1,6 +1,7 @@
 """What the runs of all stages have in common: resume, train, evaluate, save."""
 
 import math
+import os
 import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from rfv2_keras.data.records import VOCABULARY
 from rfv2_keras.errors import UserError
 from rfv2_keras.optimizers import AdamW, Lamb, PiecewiseLinear
+from rfv2_keras.training.doctor import recommend
+from rfv2_keras.training.machine import read_machine
 from rfv2_keras.training.metrics_log import MetricsLog
 from rfv2_keras.training.run_checkpoints import RunCheckpoints
 from rfv2_keras.training.update import alpha_branches
@@ -28,9 +31,9 @@ class TrainingRun(ABC):
     """
 
     def __init__(self, config, processes, stream):
-        self.config = config
         self.processes = processes
         self.stream = stream
+        self.config = self._with_precision(config)
         self.folder = Path(config.output.directory)
         self.checkpoints = RunCheckpoints(self.folder / "checkpoints", config.training.keep_checkpoints, self.say)
         self.best = {"step": None, "loss": math.inf}
@@ -144,6 +147,15 @@ class TrainingRun(ABC):
             arguments.update(use_ema=True, ema_momentum=section.ema_momentum)
         rate = PiecewiseLinear(schedule.points, section.learning_rate, schedule.from_zero)
         return (Lamb if section.name == "lamb" else AdamW)(rate, **arguments)
+
+    def _with_precision(self, config):
+        """The config with a dtype policy in the place of "auto"."""
+        if config.precision.dtype_policy != "auto":
+            return config
+        advice = recommend(read_machine(os.environ))
+        self.say(f"precision.dtype_policy auto is {advice.dtype_policy} here: {advice.reason}.")
+        precision = config.precision.model_copy(update={"dtype_policy": advice.dtype_policy})
+        return config.model_copy(update={"precision": precision})
 
     def jit_compile(self):
         """Whether XLA compiles the model."""

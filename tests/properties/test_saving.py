@@ -31,7 +31,7 @@ VARIANTS = {
     "pre-norm, alpha warm-up": {"norm_placement": "pre", "residual": "alpha_warmup"},
     "pre-norm, rezero": {"norm_placement": "pre", "residual": "rezero"},
     "other norm": {"norm_type": "layer_norm", "use_bias": True},
-    "other attention": {"normalization": "squared_relu"},
+    "other attention": {"normalization": "squared_relu", "normalization_length": 7},
     "checkpointing": {"gradient_checkpointing": True},
     "bfloat16": {"dtype": "mixed_bfloat16"},
 }

@@ -1,0 +1,1 @@
+"""How fast this package and its peers are: live processes that take turns on one machine."""

@@ -1,0 +1,125 @@
+"""Measures everything that docs/benchmarks.md shows, one JSON file per table.
+
+    python scripts/evidence/speed.py FOLDER [--only TABLE ...] [--python roformer=/path/to/python]
+    python scripts/evidence/speed_page.py FOLDER > tables.md
+
+About 25 minutes on two cores that do nothing else. A table whose file is there already is left out, so that an
+interrupted run goes on where it stopped.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PEERS = "--peer keras-hub --peer pytorch --peer transformers-bert"
+BFLOAT16 = "--dtype bfloat16"
+TABLES = {
+    # name: (arguments of `rfv2 benchmark`, rounds, seconds of a turn)
+    "train_small_128": (f"peers train --config small --batch 16 --length 128 --jit false {PEERS}", 3, 1.5),
+    "train_small_512": (f"peers train --config small --batch 4 --length 512 {BFLOAT16} --jit false {PEERS}", 3, 1.5),
+    "train_base_128": (
+        "peers train --config base --batch 8 --length 128 --jit false --peer keras-hub --peer pytorch",
+        2,
+        0.5,
+    ),
+    "train_compiled": (
+        "peers train --config small --batch 16 --length 128 --jit true --peer keras-hub --peer pytorch --no-peak",
+        3,
+        1.5,
+    ),
+    "train_roformer": (
+        f"peers train --config small --batch 16 --length 128 {BFLOAT16} --jit false --no-peak --peer roformer "
+        "--peer transformers-roformer --peer bert4torch",
+        2,
+        1.5,
+    ),
+    "infer_small_128": (f"peers infer --config small --batch 16 --length 128 --jit false {PEERS}", 3, 1.0),
+    "infer_compiled": (
+        f"peers infer --config small --batch 16 --length 128 {BFLOAT16} --jit true --no-peak --peer pytorch "
+        "--peer transformers-bert",
+        3,
+        1.0,
+    ),
+    "infer_small_512": (
+        f"peers infer --config small --batch 4 --length 512 {BFLOAT16} --jit false --no-peak {PEERS}",
+        3,
+        1.0,
+    ),
+    "infer_base_128": (f"peers infer --config base --batch 16 --length 128 {BFLOAT16} --jit false {PEERS}", 3, 1.0),
+    "xla": (
+        "train --config small --batch 16 --length 128 --dtype float32 --dtype bfloat16 --jit false --jit true",
+        3,
+        1.5,
+    ),
+    "bert": (
+        f"train --config roformer_v2_base --config bert_base --batch 8 --length 128 --batch 2 --length 512 {BFLOAT16}",
+        2,
+        0.5,
+    ),
+    "gau": (
+        "train --config roformer_v2_base --config gau_alpha_base --batch 2 --length 512 --batch 1 --length 1024 "
+        f"{BFLOAT16}",
+        2,
+        0.5,
+    ),
+    "memory": (
+        f"peers train --config base --batch 8 --length 512 {BFLOAT16} --jit false --peer pytorch --no-peak",
+        1,
+        0.1,
+    ),
+    "length_train": (
+        "train --config small --batch 32 --length 128 --batch 8 --length 512 --batch 4 --length 1024 --batch 2 "
+        f"--length 2048 {BFLOAT16} --no-peak",
+        2,
+        0.5,
+    ),
+    "length_infer": (
+        "infer --config small --batch 64 --length 128 --batch 16 --length 512 --batch 4 --length 2048 --batch 1 "
+        f"--length 8192 {BFLOAT16} --no-peak",
+        2,
+        0.5,
+    ),
+    "batch": (
+        f"infer --config small --batch 1 --batch 4 --batch 16 --batch 64 --length 128 {BFLOAT16} --no-peak",
+        3,
+        0.5,
+    ),
+    "size": (
+        f"infer --config tiny --config small --config base --config large --batch 4 --length 128 {BFLOAT16}",
+        3,
+        0.5,
+    ),
+    "optimizer": (
+        f"train --config small --batch 4 --length 128 {BFLOAT16} --optimizer adamw --optimizer lamb --no-peak",
+        3,
+        1.0,
+    ),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="+", default=list(TABLES), choices=TABLES)
+    parser.add_argument("--python", action="append", default=[], help="PEER=PYTHON")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    for name in arguments.only:
+        out = arguments.folder / f"{name}.json"
+        if out.exists():
+            continue
+        command, rounds, seconds = TABLES[name]
+        options = ["--rounds", str(rounds), "--seconds", str(seconds), "--out", str(out)]
+        for pair in arguments.python:
+            if f"--peer {pair.partition('=')[0]} " in f"{command} ":
+                options += ["--python", pair]
+        print(f"--- {name}, {(time.monotonic() - began) / 60:.1f} minutes so far", flush=True)
+        subprocess.run([sys.executable, "-m", "rfv2_keras.cli", "benchmark", *command.split(), *options], check=False)
+    print(f"{(time.monotonic() - began) / 60:.1f} minutes")
+
+
+if __name__ == "__main__":
+    main()
