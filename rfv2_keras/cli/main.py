@@ -12,9 +12,12 @@ from rfv2_keras import __version__
 from rfv2_keras.cli.benchmark import benchmark_commands
 from rfv2_keras.cli.clue import clue_commands
 from rfv2_keras.cli.config import config_commands
+from rfv2_keras.cli.convert import convert
 from rfv2_keras.cli.describe import describe
 from rfv2_keras.cli.doctor import doctor
 from rfv2_keras.cli.embed import embed
+from rfv2_keras.cli.export import export
+from rfv2_keras.cli.fill_mask import fill_mask
 from rfv2_keras.cli.finetune import evaluate, finetune, predict
 from rfv2_keras.cli.launch import launch
 from rfv2_keras.cli.multitask import multitask
@@ -22,6 +25,8 @@ from rfv2_keras.cli.plot import plot
 from rfv2_keras.cli.prepare import prepare
 from rfv2_keras.cli.presets import list_presets
 from rfv2_keras.cli.pretrain import pretrain
+from rfv2_keras.cli.score import score
+from rfv2_keras.cli.serve import serve
 from rfv2_keras.cli.sts import sts
 from rfv2_keras.cli.whiten import whiten
 from rfv2_keras.errors import UserError
@@ -64,11 +69,16 @@ app.command("plot")(plot)
 app.command("finetune")(finetune)
 app.command("evaluate")(evaluate)
 app.command("predict")(predict)
+app.command("fill-mask")(fill_mask)
+app.command("score")(score)
+app.command("serve")(serve)
 app.add_typer(clue_commands, name="clue")
 app.command("embed")(embed)
+app.command("export")(export)
 app.command("whiten")(whiten)
 app.command("sts")(sts)
 app.command("presets")(list_presets)
+app.command("convert")(convert)
 app.command("describe")(describe)
 app.command("doctor")(doctor)
 app.add_typer(benchmark_commands, name="benchmark")
