@@ -1,7 +1,7 @@
 """What the pages show works: every Python block runs, every `rfv2` command parses, every link leads somewhere.
 
-Folders that pages speak of, such as `runs/mine/model`, hold a small model of random weights here. Python blocks of the
-READMEs and of docs/clue.md need more around them and run in tests/test_readme.py and tests/clue/test_docs.py.
+Folders that pages speak of, such as `runs/mine/model`, hold a small model of random weights here. Python blocks that
+need more around them run in tests of their own, see RUN_ELSEWHERE.
 """
 
 import re
@@ -24,7 +24,13 @@ SHAPE = {
     "intermediate_size": 32,
 }
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set("今天气不错语言模型科学技术是第一生产力的很好"))]
-RUN_ELSEWHERE = {"README.md", "README_zh.md", "docs/clue.md"}
+RUN_ELSEWHERE = {
+    "README.md": "tests/test_readme.py",
+    "README_zh.md": "tests/test_readme.py",
+    "docs/clue.md": "tests/clue/test_docs.py",
+    "docs/export.md": "tests/export/test_docs.py",
+    "docs/inference.md": "tests/inference/test_docs.py",
+}
 
 
 def find_pages(root):
@@ -61,7 +67,11 @@ def test_python_blocks_run(pages, folder, model, monkeypatch):
     """Those of a page run one after the other, with the names that its text takes for granted."""
     monkeypatch.chdir(folder)
     given = dict(zip(("model", "config"), model, strict=True))
-    given |= {"texts": ["今天天气不错", "语言模型", "今天很好", "科学技术"], "labels": [0.5, 1.0]}
+    given |= {
+        "build_transformer_model": build_transformer_model,
+        "texts": ["今天天气不错", "语言模型", "今天很好", "科学技术"],
+        "labels": [0.5, 1.0],
+    }
     ran = 0
     for name, text in pages.items():
         names = {"__name__": "example", **given}
