@@ -110,7 +110,7 @@ def test_other_mistakes(rfv2, model, texts, files, tmp_path):
     (tmp_path / "some.npy").write_text("no array")
     Whitening().fit(np.eye(3)).save(tmp_path / "narrow.npz")
     commands = {
-        ("embed", tmp_path, texts, "--out", "x.npy"): "no model directory",
+        ("embed", tmp_path, texts, "--out", "x.npy"): "holds no weights that are known here",
         ("embed", model, "nowhere.txt", "--out", "x.npy"): "nowhere.txt",
         ("embed", model, texts, "--out", "x.csv"): ".npy or .parquet",
         ("embed", model, texts, "--out", "x.npy", "--pooling", "mean"): "first_last_mean",
