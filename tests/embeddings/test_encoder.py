@@ -138,7 +138,7 @@ def test_arguments_that_cannot_be_used(tiny, tokenizer, encoder, model_directory
         SentenceEncoder(tiny("roformer_v2").model, tokenizer, maxlen=2)
     with pytest.raises(UserError, match="batch_size"):
         encoder.encode(["好"], batch_size=0)
-    with pytest.raises(UserError, match=r"no model\.weights|no config\.json"):
+    with pytest.raises(UserError, match="holds no weights that are known here"):
         SentenceEncoder.from_directory(tmp_path)
     with pytest.raises(UserError, match="with_pool"):
         SentenceEncoder.from_directory(model_directory, "pooler")
