@@ -64,8 +64,10 @@ def made_batches(model, examples, kind):
     for i, begin in enumerate(range(0, len(features), BATCH)):
         rows = features[begin : begin + BATCH]
         inputs = kind.inputs(rows, max(row.length for row in rows))
-        arrays[f"token{i}"], arrays[f"segment{i}"] = inputs["Input-Token"], inputs["Input-Segment"]
-        scores.append(model.predict_on_batch([inputs["Input-Token"], inputs["Input-Segment"]]))
+        token_ids = inputs["Input-Token"]
+        segment_ids = inputs.get("Input-Segment", np.zeros_like(token_ids))
+        arrays[f"token{i}"], arrays[f"segment{i}"] = token_ids, segment_ids
+        scores.append(model.predict_on_batch([token_ids, segment_ids]))
     return arrays, np.concatenate(scores)
 
 

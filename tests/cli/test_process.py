@@ -69,7 +69,8 @@ def test_an_error_of_ours_keeps_its_traceback(root):
 
 def test_interrupting_gives_one_line_and_status_130(root):
     program = (
-        "import time\n"
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs begin without it
         "import rfv2_keras.cli.main as cli\n"
         "@cli.app.command()\n"
         "def wait():\n"
