@@ -36,8 +36,7 @@ class SentenceEncoder:
         names = [tensor.name for tensor in model.inputs]
         if names not in (["Input-Token"], ["Input-Token", "Input-Segment"]):
             raise UserError(f"SentenceEncoder feeds Input-Token and Input-Segment, the model has {', '.join(names)}.")
-        if not (isinstance(maxlen, int) and maxlen >= 3):
-            raise UserError(f"maxlen of SentenceEncoder must be an integer of at least 3; received: {maxlen!r}.")
+        check_count("maxlen of SentenceEncoder", maxlen, least=3)
         self.tokenizer = tokenizer
         self.maxlen = maxlen
         self._lengths = lengths_up_to(maxlen, LENGTHS)

@@ -58,7 +58,7 @@ def convert(source, target, to, layout=None, model_type=None, python=None, compa
         target: the folder to write; it must not exist, or be empty.
         to: `"keras"` (model directory), `"bert4keras"` (TensorFlow checkpoint with `bert_config.json`), `"huggingface"`
             or `"keras-hub"`.
-        layout: for `"huggingface"`, a library of `pytorch_export.LAYOUTS`; None for the usual one of the architecture.
+        layout: for `"huggingface"`, a library of `pytorch.export.LAYOUTS`; None for the usual one of the architecture.
         model_type: architecture, where the source does not say it.
         python: interpreter with the libraries to compare with; None for this one.
         compare: False leaves out the comparison with other libraries; what was written is read back in any case.
@@ -186,14 +186,8 @@ def _libraries(source, target, to, layout):
     """(folder, library that reads it) for the source and the target."""
     if source.is_dir() and is_keras_hub_folder(source):
         yield source, "keras-hub"
-    elif source.is_dir() and foreign_config(source) is not None:
-        yield source, _library_of(source)
+    elif source.is_dir() and (config := foreign_config(source)) is not None:
+        is_bert4torch = (source / "bert4torch_config.json").is_file()
+        yield source, "bert4torch" if is_bert4torch else LAYOUTS[config.model_type][0]
     if to in ("huggingface", "keras-hub"):
         yield target, layout or to
-
-
-def _library_of(folder):
-    if (folder / "bert4torch_config.json").is_file():
-        return "bert4torch"
-    config = foreign_config(folder)
-    return LAYOUTS[config.model_type][0]

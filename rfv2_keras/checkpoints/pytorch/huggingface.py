@@ -70,7 +70,7 @@ def save_huggingface(weights, config, folder, layout):
         weights: path in our models -> array.
         config: the `ModelConfig`.
         folder: where to; it must exist.
-        layout: a library of `pytorch_export.LAYOUTS`.
+        layout: a library of `export.LAYOUTS`.
 
     Raises:
         UserError: the library cannot express the model.
