@@ -98,7 +98,7 @@ class ModelConfig(pydantic.BaseModel):
     residual: Literal["plain", "alpha_warmup", "rezero", "deepnorm"] = "plain"
     initializer_range: Annotated[float, Field(gt=0.0)] = 0.02  # where there is no initializer_order
     initializer_order: Annotated[int, Field(ge=1, le=10)] | None = None  # see models.initializer.DepthScaledNormal
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Literal[False, True, "attention"] = False  # what is computed twice
     keep_tokens: list[int] | None = None  # rows of the token table to keep, in this order
     compound_tokens: list[_Tokens] | None = None  # further tokens: the (weighted) mean of these kept rows each
 

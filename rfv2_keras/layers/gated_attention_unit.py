@@ -35,7 +35,8 @@ class GatedAttentionUnit(keras.layers.Layer):
         attention_scale: whether scores are divided by √key_size.
         dropout: rate at which attention weights are dropped in training.
         kernel_initializer: of all kernels.
-        gradient_checkpointing: compute the layer again for its gradient instead of keeping its inner values.
+        gradient_checkpointing: what is computed again for the gradient instead of being kept: `"attention"` the n × n
+            weights (arXiv 2205.05198), True the whole layer, False nothing.
 
     Call arguments:
         query: (batch, queries, size).
@@ -120,7 +121,7 @@ class GatedAttentionUnit(keras.layers.Layer):
             return self._attend(inputs, attention_mask, attention_bias, rotary, seed, training)
 
         inputs = (query,) if key is None else (query, key, key if value is None else value)
-        return rematerialize(attend, self.gradient_checkpointing, *inputs)
+        return rematerialize(attend, self.gradient_checkpointing is True, *inputs)
 
     def _attend(self, inputs, attention_mask, attention_bias, rotary, seed, training):
         gate, q, k, v = self._project(*inputs)
@@ -128,9 +129,9 @@ class GatedAttentionUnit(keras.layers.Layer):
             q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
         if self.attention_scale:  # on the queries: smaller than the scores
             q = q * (1.0 / math.sqrt(self.key_size))
-        return self.o_dense(
-            gate * attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training)
-        )
+        forget = self.gradient_checkpointing == "attention"
+        outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training, forget)
+        return self.o_dense(gate * outputs)
 
     def _weigh(self, query, key, value, mask, bias, seed):
         """The mean of the values under the attention weights of some queries."""

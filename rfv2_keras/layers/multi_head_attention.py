@@ -27,7 +27,8 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_scale: whether scores are divided by √key_size.
         dropout: rate at which attention weights are dropped in training.
         kernel_initializer: of the four kernels.
-        gradient_checkpointing: compute the layer again for its gradient instead of keeping its n × n weights.
+        gradient_checkpointing: what is computed again for the gradient instead of being kept: `"attention"` the n × n
+            weights (arXiv 2205.05198), True the whole layer, False nothing.
 
     Call arguments:
         query: (batch, queries, size).
@@ -96,7 +97,7 @@ class MultiHeadAttention(keras.layers.Layer):
         def attend(query, key, value):
             return self._attend(query, key, value, attention_mask, attention_bias, rotary, seed, training)
 
-        return rematerialize(attend, self.gradient_checkpointing, query, key, value)
+        return rematerialize(attend, self.gradient_checkpointing is True, query, key, value)
 
     def _attend(self, query, key, value, attention_mask, attention_bias, rotary, seed, training):
         # b: batch, q: queries, k: keys, h: heads, d: channels of a head
@@ -107,7 +108,8 @@ class MultiHeadAttention(keras.layers.Layer):
             q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
         if self.attention_scale:  # on the queries: smaller than the scores
             q = q * (1.0 / math.sqrt(self.key_size))
-        outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training)  # b q h d
+        forget = self.gradient_checkpointing == "attention"
+        outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training, forget)
         length = ops.shape(query)[1]
         return self.o_dense(ops.reshape(outputs, (-1, length, self.heads * self.head_size)))
 

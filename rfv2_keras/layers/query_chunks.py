@@ -11,7 +11,7 @@ LONGEST_WHOLE_IN_TRAINING = 2048
 CHUNK = 256
 
 
-def attend_in_chunks(attend, query, key, value, mask, bias, seed, training):
+def attend_in_chunks(attend, query, key, value, mask, bias, seed, training, forget=False):
     """`attend(query, key, value, mask, bias, seed)` for all queries, in chunks of queries where there are many.
 
     A chunk of queries sees all keys, so that the result is the same up to the order of sums. In training the weights
@@ -28,12 +28,16 @@ def attend_in_chunks(attend, query, key, value, mask, bias, seed, training):
         bias: (..., 1 or queries, keys), or None.
         seed: `DrawnSeed`, or None.
         training: whether there will be a gradient.
+        forget: whether weights are computed again in training however few the queries are; more than a chunk of them
+            are cut then.
     """
     length = ops.shape(query)[1]
     is_known = isinstance(length, int)
-    longest = LONGEST_WHOLE_IN_TRAINING if training else LONGEST_WHOLE
+    longest = LONGEST_WHOLE
+    if training:
+        longest = CHUNK if forget else LONGEST_WHOLE_IN_TRAINING
     if (is_known and length <= longest) or (training and not is_known):
-        return attend(query, key, value, mask, bias, seed)
+        return _attend(attend, training and forget, query, key, value, mask, bias, seed)
     size = CHUNK if is_known else ops.where(length > longest, CHUNK, length)
     chunks = (length + size - 1) // size
     cut = {"query": _pieces(query, 1, chunks, size)}
@@ -43,21 +47,25 @@ def attend_in_chunks(attend, query, key, value, mask, bias, seed, training):
         cut["bias"] = _pieces(bias, -2, chunks, size)
 
     def attend_chunk(number, pieces):
-        tensors = [ops.moveaxis(pieces["query"], 0, 1), key, value]
-        if bias is not None:
-            tensors.append(ops.moveaxis(pieces["bias"], 0, -2) if "bias" in cut else bias)
+        chunk = ops.moveaxis(pieces["query"], 0, 1)
         chunk_mask = ops.moveaxis(pieces["mask"], 0, 1) if "mask" in cut else mask
-        chunk_seed = _chunk_seed(seed, number)
-
-        def compute(query, key, value, bias=None):
-            return attend(query, key, value, chunk_mask, bias, chunk_seed)
-
-        return rematerialize(compute, training, *tensors)
+        chunk_bias = ops.moveaxis(pieces["bias"], 0, -2) if "bias" in cut else bias
+        return _attend(attend, training, chunk, key, value, chunk_mask, chunk_bias, _chunk_seed(seed, number))
 
     outputs = ops.map(lambda xs: attend_chunk(*xs), (ops.arange(chunks, dtype="int32"), cut))
     outputs = ops.moveaxis(outputs, 0, 1)  # (batch, chunks, size, ...)
     shape = ops.shape(outputs)
     return ops.reshape(outputs, (shape[0], chunks * size, *shape[3:]))[:, :length]
+
+
+def _attend(attend, forget, query, key, value, mask, bias, seed):
+    """`attend`, computed again for the gradient if its weights are to be forgotten."""
+    tensors = [query, key, value] if bias is None else [query, key, value, bias]
+
+    def compute(query, key, value, bias=None):
+        return attend(query, key, value, mask, bias, seed)
+
+    return rematerialize(compute, forget, *tensors)
 
 
 def _pieces(x, axis, chunks, size):

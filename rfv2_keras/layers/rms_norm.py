@@ -4,10 +4,33 @@ import keras
 from keras import ops
 
 
-def rms_normalize(x, epsilon):
-    """x / sqrt(mean(x²) + ε) over the last axis, computed in float32 and returned in float32."""
+def rms_normalize(x, epsilon, dtype="float32"):
+    """x / sqrt(mean(x²) + ε) over the last axis, computed in float32 and then rounded to `dtype`.
+
+    With y = r x the gradient is r (g − y mean(g y)). For a 16-bit type it is computed from the rounded y, which the
+    next layer keeps as well, so that no float32 tensor has to be kept.
+    """
     x = ops.cast(x, "float32")
-    return x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + epsilon)
+    if keras.backend.standardize_dtype(dtype) == "float32":
+        return x * _inverse_size(x, epsilon)
+
+    @ops.custom_gradient
+    def compute(x):
+        r = _inverse_size(x, epsilon)
+        y = ops.cast(x * r, dtype)
+
+        def gradient(*arguments, upstream=None):
+            g = ops.cast(arguments[0] if upstream is None else upstream, "float32")
+            rounded = ops.cast(y, "float32")
+            return r * (g - rounded * ops.mean(g * rounded, axis=-1, keepdims=True))
+
+        return y, gradient
+
+    return compute(x)
+
+
+def _inverse_size(x, epsilon):
+    return ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + epsilon)
 
 
 @keras.saving.register_keras_serializable(package="rfv2_keras")
@@ -29,7 +52,7 @@ class RMSNorm(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs):
-        return ops.cast(rms_normalize(inputs, self.epsilon), self.compute_dtype)
+        return rms_normalize(inputs, self.epsilon, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -184,7 +184,7 @@ class Transformer:
             activation=self.config.hidden_act,
             use_bias=self.config.use_bias,
             kernel_initializer=self.initializer,
-            gradient_checkpointing=self.config.gradient_checkpointing,
+            gradient_checkpointing=self.config.gradient_checkpointing is True,
             dtype=self.dtype,
             name=name,
         )

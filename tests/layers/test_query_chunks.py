@@ -100,9 +100,10 @@ def test_with_xla_without_training_and_with_unknown_length(kind, options, chunke
     assert_same(whole, outputs_and_gradients(layer, mask, **options))
 
 
+@pytest.mark.parametrize("checkpointing", [True, "attention"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradient_checkpointing_around_chunks(kind, chunked):
-    layer = make_layer(kind, gradient_checkpointing=True)
+def test_gradient_checkpointing_around_chunks(kind, checkpointing, chunked):
+    layer = make_layer(kind, gradient_checkpointing=checkpointing)
     whole = outputs_and_gradients(layer, masks("keys"))
     chunked()
     assert_same(whole, outputs_and_gradients(layer, masks("keys")))

@@ -21,13 +21,14 @@ def gradients_of(model, batch, training, jit):
     return compute
 
 
+@pytest.mark.parametrize("again", [True, "attention"])
 @pytest.mark.parametrize(("dropout", "jit"), [(0.0, False), (0.3, False), (0.3, True)])
 @pytest.mark.parametrize("model_type", ["roformer_v2", "gau_alpha"])
-def test_same_gradients(small_model, batch, model_type, dropout, jit):
+def test_same_gradients(small_model, batch, model_type, dropout, jit, again):
     """With dropout, the second computation must drop the same elements."""
     options = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     results = []
-    for checkpointing in (False, True):
+    for checkpointing in (False, again):
         model = small_model(
             model_type, deviation=0.2, gradient_checkpointing=checkpointing, num_hidden_layers=1, **options
         )
@@ -44,16 +45,28 @@ def test_dropout_is_drawn_anew_for_each_step(small_model, batch):
     assert not np.allclose(compute()[0], compute()[0], rtol=1e-3)
 
 
+@pytest.mark.parametrize("again", [True, "attention"])
 @pytest.mark.parametrize("model_type", ["roformer_v2", "gau_alpha"])
-def test_something_is_computed_again(small_model, batch, model_type):
+def test_something_is_computed_again(small_model, batch, model_type, again):
     """The graph of a training step holds every softmax of the attention twice."""
     counts = []
-    for checkpointing in (False, True):
+    for checkpointing in (False, again):
         model = small_model(model_type, gradient_checkpointing=checkpointing, num_hidden_layers=1)
         graph = gradients_of(model, batch, training=True, jit=False).get_concrete_function().graph
         operations = str(graph.as_graph_def())
         counts.append(len(re.findall(r'op: "Softmax"', operations)))
     assert counts == [1, 2]
+
+
+@pytest.mark.parametrize("model_type", ["roformer_v2", "gau_alpha"])
+def test_attention_alone_keeps_projections(small_model, batch, model_type):
+    """No product with a kernel is computed again, while whole layers compute all of them again."""
+    counts = {}
+    for checkpointing in (False, "attention", True):
+        model = small_model(model_type, gradient_checkpointing=checkpointing, num_hidden_layers=1)
+        graph = gradients_of(model, batch, training=True, jit=False).get_concrete_function().graph
+        counts[checkpointing] = len(re.findall(r'op: "Relu"|op: "Sigmoid"', str(graph.as_graph_def())))
+    assert counts[False] == counts["attention"] < counts[True]
 
 
 def test_config_keeps_it(small_model):
