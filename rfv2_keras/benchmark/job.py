@@ -48,7 +48,9 @@ class Job:
             return f"peak {library} {self.dtype}"
         compiled = " compiled" if self.jit else ""
         optimizer = f" {self.optimizer}" if self.task == "train" and self.optimizer != "adamw" else ""
-        return f"{library} {self.title} {self.batch}×{self.length} {self.dtype}{compiled}{optimizer}"
+        again = self.config.get("gradient_checkpointing", False)
+        twice = {False: "", True: " layers twice", "attention": " attention twice"}[again]
+        return f"{library} {self.title} {self.batch}×{self.length} {self.dtype}{compiled}{optimizer}{twice}"
 
     def as_dict(self):
         """For the process, as JSON values."""

@@ -1,6 +1,7 @@
 """Live processes that take turns."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,7 @@ class Contender:
             stdout=subprocess.PIPE,
             stderr=self._messages,
             text=True,
+            env={"TF_FORCE_GPU_ALLOW_GROWTH": "true", **os.environ},  # else the first to start takes the whole GPU
         )
         self.ready = self._answer()
 

@@ -12,6 +12,7 @@ SIZES = {
     "base": (768, 12, 12),
     "large": (1024, 24, 16),
 }  # hidden, layers, heads
+CHECKPOINTING = {"none": False, "attention": "attention", "layers": True}  # name -> `gradient_checkpointing`
 DTYPES = ("float32", "bfloat16", "float16")
 VOCABULARY = 12000
 
@@ -60,11 +61,12 @@ def named_config(name):
     return title, config.model_dump(exclude_none=True)
 
 
-def own_jobs(task, configs, batches, lengths, dtypes, jits, optimizers):
+def own_jobs(task, configs, batches, lengths, dtypes, jits, optimizers, checkpointing=("none",)):
     """This package in every combination; jit None is what "auto" picks for the type."""
     jobs = []
-    for name in configs:
+    for name, twice in itertools.product(configs, checkpointing):
         title, config = named_config(name)
+        config["gradient_checkpointing"] = CHECKPOINTING[twice]
         for batch, length in _shapes(batches, lengths):
             for dtype, jit, optimizer in itertools.product(dtypes, jits, optimizers):
                 jit = auto_jit(dtype) if jit is None else jit
@@ -72,18 +74,19 @@ def own_jobs(task, configs, batches, lengths, dtypes, jits, optimizers):
     return list(dict.fromkeys(jobs))
 
 
-def peer_jobs(task, config, batches, lengths, dtypes, jits, peers, pythons, optimizer="adamw"):
+def peer_jobs(task, config, batches, lengths, dtypes, jits, peers, pythons, optimizer="adamw", checkpointing=("none",)):
     """This package as "auto" sets it, and each peer.
 
     Args:
         jits: whether peers are compiled; [False, True] lets each run both ways.
         peers: names in `PEERS`.
         pythons: dict of name -> interpreter of a peer that is installed elsewhere.
+        checkpointing: names in `CHECKPOINTING`, for this package.
     """
     for name in (*peers, *pythons):
         if name not in PEERS:
             raise UserError(f"--peer and --python take one of {', '.join(PEERS)}; received: {name!r}.")
-    jobs = own_jobs(task, [config], batches, lengths, dtypes, [None], [optimizer])
+    jobs = own_jobs(task, [config], batches, lengths, dtypes, [None], [optimizer], checkpointing)
     title, config = named_config(config)
     for batch, length in _shapes(batches, lengths):
         for peer, dtype, jit in itertools.product(peers, dtypes, jits):

@@ -22,6 +22,9 @@ Jits = Annotated[list[str], typer.Option("--jit", help="XLA: auto, true or false
 Rounds = Annotated[int, typer.Option(min=1, help="Turns of each contender.")]
 Seconds = Annotated[float, typer.Option(min=0.0, help="Length of a turn; at least one step is done.")]
 Optimizers = Annotated[list[str], typer.Option("--optimizer", help="adamw or lamb.")]
+Checkpointing = Annotated[
+    list[str], typer.Option("--checkpointing", help="What is computed twice to save memory: none, attention or layers.")
+]
 Peak = Annotated[bool, typer.Option(help="Measure matrix products in the same run.")]
 Out = Annotated[str | None, typer.Option("--out", "-o", help="Write everything that was measured to a JSON file.")]
 
@@ -34,13 +37,14 @@ def benchmark_train(
     dtype: Dtypes = ["float32"],  # noqa: B006
     jit: Jits = ["auto"],  # noqa: B006
     optimizer: Optimizers = ["adamw"],  # noqa: B006
+    checkpointing: Checkpointing = ["none"],  # noqa: B006
     rounds: Rounds = 5,
     seconds: Seconds = 2.0,
     peak: Peak = True,
     out: Out = None,
 ):
     """Time updates of masked-language-model training; contenders take turns."""
-    _run_own("train", config, batch, length, dtype, jit, optimizer, rounds, seconds, peak, out)
+    _run_own("train", config, batch, length, dtype, jit, optimizer, checkpointing, rounds, seconds, peak, out)
 
 
 @benchmark_commands.command("infer")
@@ -56,7 +60,7 @@ def benchmark_infer(
     out: Out = None,
 ):
     """Time the encoder; contenders take turns."""
-    _run_own("infer", config, batch, length, dtype, jit, ["adamw"], rounds, seconds, peak, out)
+    _run_own("infer", config, batch, length, dtype, jit, ["adamw"], ["none"], rounds, seconds, peak, out)
 
 
 @benchmark_commands.command("peers")
@@ -75,6 +79,7 @@ def benchmark_peers(
         list[str] | None, typer.Option(metavar="PEER=PYTHON", help="Interpreter of a peer installed elsewhere.")
     ] = None,
     optimizer: Annotated[Literal["adamw", "lamb"], typer.Option()] = "adamw",
+    checkpointing: Checkpointing = ["none"],  # noqa: B006
     rounds: Rounds = 5,
     seconds: Seconds = 2.0,
     peak: Peak = True,
@@ -87,11 +92,12 @@ def benchmark_peers(
     """
     _check("--jit", jit, ("true", "false"))
     _prepare(dtype)
-    from rfv2_keras.benchmark.suite import PEERS, peer_jobs
+    from rfv2_keras.benchmark.suite import CHECKPOINTING, PEERS, peer_jobs
 
+    _check("--checkpointing", checkpointing, CHECKPOINTING)
     pythons = dict(_pair(text) for text in python or [])
     jits = [choice == "true" for choice in jit]
-    jobs = peer_jobs(task, config, batch, length, dtype, jits, peer or list(PEERS), pythons, optimizer)
+    jobs = peer_jobs(task, config, batch, length, dtype, jits, peer or list(PEERS), pythons, optimizer, checkpointing)
     _run(jobs, dtype, rounds, seconds, peak, out)
 
 
@@ -119,14 +125,15 @@ def benchmark():
     """Measure how fast parts of a run are."""
 
 
-def _run_own(task, config, batch, length, dtype, jit, optimizer, rounds, seconds, peak, out):
+def _run_own(task, config, batch, length, dtype, jit, optimizer, checkpointing, rounds, seconds, peak, out):
     choices = {"auto": None, "true": True, "false": False}
     _check("--jit", jit, choices)
     _check("--optimizer", optimizer, ("adamw", "lamb"))
     _prepare(dtype)
-    from rfv2_keras.benchmark.suite import own_jobs
+    from rfv2_keras.benchmark.suite import CHECKPOINTING, own_jobs
 
-    jobs = own_jobs(task, config, batch, length, dtype, [choices[choice] for choice in jit], optimizer)
+    _check("--checkpointing", checkpointing, CHECKPOINTING)
+    jobs = own_jobs(task, config, batch, length, dtype, [choices[choice] for choice in jit], optimizer, checkpointing)
     _run(jobs, dtype, rounds, seconds, peak, out)
 
 

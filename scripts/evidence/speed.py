@@ -65,7 +65,8 @@ TABLES = {
         0.5,
     ),
     "memory": (
-        f"peers train --config base --batch 8 --length 512 {BFLOAT16} --jit false --peer pytorch --no-peak",
+        f"peers train --config base --batch 8 --length 512 {BFLOAT16} --jit false --peer pytorch "
+        "--peer transformers-bert --checkpointing none --checkpointing attention --no-peak",
         1,
         0.1,
     ),

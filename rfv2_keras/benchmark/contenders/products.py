@@ -28,6 +28,7 @@ def _tensorflow(job):
 def _torch(job):
     import torch
 
+    torch.set_float32_matmul_precision("high")  # TF32 on a GPU, which is TensorFlow's default
     sizes = _sizes(torch.cuda.is_available())
     options = {"device": "cuda" if torch.cuda.is_available() else "cpu", "dtype": getattr(torch, job["dtype"])}
     pairs = [(torch.randn(a, b, **options), torch.randn(b, c, **options)) for a, b, c in sizes]

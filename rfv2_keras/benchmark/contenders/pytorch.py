@@ -12,6 +12,7 @@ from torch.nn import functional
 
 def make(job):
     torch.manual_seed(0)
+    torch.set_float32_matmul_precision("high")  # TF32 on a GPU, which is TensorFlow's default
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     is_training = job["task"] == "train"
     model = MODELS[job["model"]](job["config"], job["length"], is_training).to(device)
