@@ -138,7 +138,11 @@ def _gpus_seen(machine):
                 False,
             )
     if machine.gpus and machine.environment.get("NVIDIA_TF32_OVERRIDE") == "0":
-        yield Finding("NVIDIA_TF32_OVERRIDE=0: float32 is exact, and slower.", "Unset it for training.", False)
+        yield Finding(
+            "NVIDIA_TF32_OVERRIDE=0: float32 products are exact but for those of XLA's own kernels, and slower.",
+            "Unset it for training.",
+            False,
+        )
 
 
 def _environment(machine):

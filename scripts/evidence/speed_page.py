@@ -3,7 +3,8 @@
     python scripts/evidence/speed_page.py FOLDER [--page docs/benchmarks.md]
 
 With --page, what stands in the page between `<!-- TABLE -->` and `<!-- end -->` is replaced, for every table there is a
-file for; otherwise all tables are printed.
+file for; otherwise all tables are printed. The table `bounds` is made of the others: how much faster than a peer this
+package is, and how much faster anything could be, given the share of the peak that the peer reaches.
 """
 
 import argparse
@@ -13,13 +14,36 @@ from pathlib import Path
 
 from rfv2_keras.benchmark.report import table
 
+PYTORCH = ("pytorch plain", "pytorch bert", "pytorch roformer", "pytorch junnyu", "pytorch bert4torch")
+# (title, table, type of our contender, peers, aim)
+AIMS = (
+    ("training small 16×128", "train_small_128", "bfloat16", ("keras-hub",), 2.3),
+    ("training small 16×128", "train_small_128", "bfloat16", PYTORCH, 1.7),
+    ("training small 4×512", "train_small_512", "bfloat16", PYTORCH, 1.4),
+    ("training base 8×128", "train_base_128", "bfloat16", ("keras-hub",), 3.2),
+    ("training base 8×128", "train_base_128", "bfloat16", PYTORCH, 1.7),
+    ("training small 16×128", "train_small_128", "float32", ("keras-hub", *PYTORCH), 1.2),
+    ("training base 8×128", "train_base_128", "float32", ("keras-hub", *PYTORCH), 1.2),
+    ("training small 16×128, peers compiled", "train_compiled", "bfloat16", ("keras-hub", *PYTORCH), 1.7),
+    ("inference small 16×128", "infer_small_128", "bfloat16", ("keras-hub",), 2.4),
+    ("inference small 16×128", "infer_small_128", "bfloat16", PYTORCH, 1.2),
+    ("inference small 16×128, peers compiled", "infer_compiled", "bfloat16", PYTORCH, 1.2),
+    ("inference base 16×128", "infer_base_128", "bfloat16", PYTORCH, 1.15),
+    ("inference small 16×128", "infer_small_128", "float32", ("keras-hub", *PYTORCH), 1.15),
+)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--page", type=Path)
     arguments = parser.parse_args()
-    tables = {path.stem: with_ratios(path) for path in sorted(arguments.folder.glob("*.json"))}
+    summaries = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(arguments.folder.glob("*.json"))
+    }
+    tables = {name: with_ratios(summary) for name, summary in summaries.items()}
+    if any(name in summaries for _, name, *_ in AIMS):
+        tables["bounds"] = bounds(summaries)
     if arguments.page is None:
         print("\n\n".join(f"<!-- {name} -->\n{text}\n<!-- end -->" for name, text in tables.items()))
         return
@@ -30,14 +54,13 @@ def main():
     arguments.page.write_text(page, encoding="utf-8")
 
 
-def with_ratios(path):
+def with_ratios(summary):
     """The table of a run, and our best result against the best of each peer."""
-    summary = json.loads(path.read_text(encoding="utf-8"))
     text = table(summary)
     best = {}
     for result in summary["results"]:
         if result["job"]["task"] != "peak":
-            library = f"{result['job']['library']} {result['job']['model']}".strip().replace("_", "-")
+            library = library_of(result)
             rates = result["tokens_per_second"], 1.0 / result["processor_seconds"]
             best[library] = [max(pair) for pair in zip(rates, best.get(library, rates), strict=True)]
     own = best.pop("rfv2", None)
@@ -46,6 +69,42 @@ def with_ratios(path):
         text += f"\n\nThe best of this package against the best of each peer: {ratios[0]}"
         text += f"; in processor time: {ratios[1]}."
     return text
+
+
+def bounds(summaries):
+    """Of every aim: what was measured, the ratio at the peak, and which shares of the peak those are."""
+    lines = ["| bfloat16 unless named | against | aim | measured | at the peak | aim needs | reached |", "|-" * 7 + "|"]
+    peaks = {}  # of a type: the highest of all runs, for tables that did not measure it
+    for summary in summaries.values():
+        for dtype, rate in summary["peaks"].items():
+            peaks[dtype] = max(rate, peaks.get(dtype, 0.0))
+    for title, name, dtype, peers, aim in AIMS:
+        results = [r for r in summaries.get(name, {"results": []})["results"] if r["job"]["task"] != "peak"]
+        own = [r for r in results if library_of(r) == "rfv2" and r["job"]["dtype"] == dtype]
+        # Against float32 of ours stands float32 of theirs; otherwise they choose their fastest type.
+        theirs = [r for r in results if library_of(r) in peers and (dtype != "float32" or r["job"]["dtype"] == dtype)]
+        if not own or not theirs:
+            continue
+        best = max(theirs, key=lambda r: r["flops_per_second"])
+        ratio = max(r["flops_per_second"] for r in own) / best["flops_per_second"]
+        limit = summaries[name]["peaks"].get(dtype, peaks[dtype]) / best["flops_per_second"]
+        title += ", float32" if dtype == "float32" else ""
+        against = library_of(best) + (" compiled" if best["job"]["jit"] else "")
+        cells = (
+            title,
+            against,
+            f"{aim}×",
+            f"{ratio:.2f}×",
+            f"{limit:.2f}×",
+            f"{aim / limit:.0%}",
+            f"{ratio / limit:.0%}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def library_of(result):
+    return f"{result['job']['library']} {result['job']['model']}".strip().replace("_", "-")
 
 
 if __name__ == "__main__":

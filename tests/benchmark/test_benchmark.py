@@ -97,6 +97,13 @@ def test_peers_run_in_the_interpreter_that_was_given():
     ]
 
 
+def test_what_is_computed_twice_is_a_contender_of_its_own():
+    jobs = own_jobs("train", ["tiny"], [4], [32], ["float32"], [True], ["adamw"], ["none", "attention", "layers"])
+    assert [job.config["gradient_checkpointing"] for job in jobs] == [False, "attention", True]
+    assert len({job.name for job in jobs}) == 3
+    assert len({step_flops(job) for job in jobs}) == 1, "the work that is needed does not grow by doing it twice"
+
+
 def test_flops_of_a_layer_counted_by_hand():
     """A layer: 4 products 16 × 16, two of 16 × 32, scores and values; logits at 2 targets; the backward pass twice."""
     job = Job("rfv2", "train", "float32", {**TINY, "hidden_act": "relu"}, batch=2, length=12)

@@ -112,7 +112,7 @@ def test_problems(machine, text, advice):
         (unseen(environment={"CUDA_VISIBLE_DEVICES": "-1"}), "hides all GPUs"),
         (server(A100, A100), "There are 2 GPUs"),
         (server(A100, A100, environment={"TF_GPU_ALLOCATOR": "cuda_malloc_async"}), "cuda_malloc_async"),
-        (server(A100, environment={"NVIDIA_TF32_OVERRIDE": "0"}), "float32 is exact"),
+        (server(A100, environment={"NVIDIA_TF32_OVERRIDE": "0"}), "products are exact"),
         (LAPTOP._replace(environment={"TF_CONFIG": "{}"}), "TF_CONFIG is set"),
         (LAPTOP._replace(environment={"TF_DETERMINISTIC_OPS": "1"}), "deterministic"),
         (LAPTOP._replace(environment={"TF_ENABLE_AUTO_MIXED_PRECISION": "1"}), "TensorFlow 1"),
