@@ -99,10 +99,16 @@ def about():
     if tf is not None and tf.config.list_physical_devices("GPU"):
         gpu = tf.config.list_physical_devices("GPU")[0]
         name = tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-        device = f"{name}, TF32 {'on' if tf.config.experimental.tensor_float_32_execution_enabled() else 'off'}"
+        cudnn = tf.sysconfig.get_build_info().get("cudnn_version")
+        device = _gpu(name, cudnn, tf.config.experimental.tensor_float_32_execution_enabled())
     elif torch is not None and torch.cuda.is_available():
-        device = f"{torch.cuda.get_device_name()}, TF32 {'on' if torch.backends.cuda.matmul.allow_tf32 else 'off'}"
+        name, cudnn = torch.cuda.get_device_name(), torch.backends.cudnn.version()
+        device = _gpu(name, cudnn, torch.backends.cuda.matmul.allow_tf32)
     return {"python": sys.version.split()[0], "versions": versions, "device": device}
+
+
+def _gpu(name, cudnn, uses_tf32):
+    return f"{name}, cuDNN {cudnn}, TF32 {'on' if uses_tf32 else 'off'}"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from rfv2_keras.layers.activations import get_activation
 from rfv2_keras.layers.attention_weights import attention_weights, check_normalization
 from rfv2_keras.layers.dense import projection
 from rfv2_keras.layers.query_chunks import attend_in_chunks
-from rfv2_keras.layers.rematerialization import DrawnSeed, rematerialize
+from rfv2_keras.layers.rematerialization import DrawnSeed, check_checkpointing, rematerialize
 from rfv2_keras.layers.rotary import apply_rotary
 from rfv2_keras.layers.scale_offset import ScaleOffset
 
@@ -49,7 +49,7 @@ class GatedAttentionUnit(keras.layers.Layer):
         (batch, queries, size) in the compute dtype.
 
     Raises:
-        ValueError: unknown normalization, or a key given exactly where it is not expected.
+        ValueError: unknown normalization or `gradient_checkpointing`, or a key given exactly where it is not expected.
 
     Source: arXiv 2202.10447; https://spaces.ac.cn/archives/8934 and 9052 (GAU-α).
     """
@@ -71,6 +71,7 @@ class GatedAttentionUnit(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_normalization(normalization, "GatedAttentionUnit")
+        check_checkpointing(gradient_checkpointing, "GatedAttentionUnit")
         self.units = units
         self.key_size = key_size
         self.activation = get_activation(activation)

@@ -8,7 +8,7 @@ from keras import ops
 from rfv2_keras.layers.attention_weights import attention_weights, check_normalization
 from rfv2_keras.layers.dense import projection
 from rfv2_keras.layers.query_chunks import attend_in_chunks
-from rfv2_keras.layers.rematerialization import DrawnSeed, rematerialize
+from rfv2_keras.layers.rematerialization import DrawnSeed, check_checkpointing, rematerialize
 from rfv2_keras.layers.rotary import apply_rotary
 
 
@@ -40,6 +40,9 @@ class MultiHeadAttention(keras.layers.Layer):
     Returns:
         (batch, queries, out_dim) in the compute dtype; weights are normalised in float32.
 
+    Raises:
+        ValueError: unknown normalization or `gradient_checkpointing`.
+
     Source: arXiv 1706.03762; arXiv 2104.09864 for the rotation.
     """
 
@@ -60,6 +63,7 @@ class MultiHeadAttention(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_normalization(normalization, "MultiHeadAttention")
+        check_checkpointing(gradient_checkpointing, "MultiHeadAttention")
         self.heads = heads
         self.head_size = head_size
         self.out_dim = out_dim or heads * head_size

@@ -17,6 +17,15 @@ class DrawnSeed(keras.random.SeedGenerator):
         return self._seed
 
 
+def check_checkpointing(value, name):
+    """Raise ValueError unless `value` says what an attention layer computes again; `name` is the layer's."""
+    if value is not False and value is not True and value != "attention":
+        raise ValueError(
+            f'gradient_checkpointing of {name} must be False, True or "attention". Received: '
+            f"gradient_checkpointing={value!r}"
+        )
+
+
 def rematerialize(function, enabled, *tensors):
     """`function(*tensors)`, keeping none of its intermediate values for the gradient if `enabled`."""
     if enabled:

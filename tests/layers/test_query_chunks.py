@@ -100,6 +100,13 @@ def test_with_xla_without_training_and_with_unknown_length(kind, options, chunke
     assert_same(whole, outputs_and_gradients(layer, mask, **options))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_unknown_checkpointing_is_refused(kind):
+    for unknown in ("attentions", 1, None):
+        with pytest.raises(ValueError, match='must be False, True or "attention"'):
+            make_layer(kind, gradient_checkpointing=unknown)
+
+
 @pytest.mark.parametrize("checkpointing", [True, "attention"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient_checkpointing_around_chunks(kind, checkpointing, chunked):

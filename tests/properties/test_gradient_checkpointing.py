@@ -21,8 +21,9 @@ def gradients_of(model, batch, training, jit):
     return compute
 
 
-@pytest.mark.parametrize("again", [True, "attention"])
-@pytest.mark.parametrize(("dropout", "jit"), [(0.0, False), (0.3, False), (0.3, True)])
+@pytest.mark.parametrize(
+    ("again", "dropout", "jit"), [(True, 0.0, False), (True, 0.3, False), (True, 0.3, True), ("attention", 0.3, False)]
+)
 @pytest.mark.parametrize("model_type", ["roformer_v2", "gau_alpha"])
 def test_same_gradients(small_model, batch, model_type, dropout, jit, again):
     """With dropout, the second computation must drop the same elements."""
