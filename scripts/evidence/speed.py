@@ -3,15 +3,18 @@
     python scripts/evidence/speed.py FOLDER [--only TABLE ...] [--python roformer=/path/to/python]
     python scripts/evidence/speed_page.py FOLDER > tables.md
 
-About 25 minutes on two cores that do nothing else. A table whose file is there already is left out, so that an
+About 50 minutes on two cores that do nothing else. A table whose file is there already is left out, so that an
 interrupted run goes on where it stopped.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from rfv2_keras.benchmark.suite import named_config
 
 PEERS = "--peer keras-hub --peer pytorch --peer transformers-bert"
 BFLOAT16 = "--dtype bfloat16"
@@ -92,6 +95,12 @@ TABLES = {
         3,
         0.5,
     ),
+    "vocabulary": (
+        "train --config FOLDER/tokens_12000.json --config FOLDER/tokens_25000.json --config FOLDER/tokens_50000.json "
+        f"--batch 16 --length 128 {BFLOAT16} --no-peak",
+        3,
+        0.5,
+    ),
     "optimizer": (
         f"train --config small --batch 4 --length 128 {BFLOAT16} --optimizer adamw --optimizer lamb --no-peak",
         3,
@@ -107,12 +116,14 @@ def main():
     parser.add_argument("--python", action="append", default=[], help="PEER=PYTHON")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    write_vocabulary_configs(arguments.folder)
     began = time.monotonic()
     for name in arguments.only:
         out = arguments.folder / f"{name}.json"
         if out.exists():
             continue
         command, rounds, seconds = TABLES[name]
+        command = command.replace("FOLDER", str(arguments.folder))
         options = ["--rounds", str(rounds), "--seconds", str(seconds), "--out", str(out)]
         for pair in arguments.python:
             if f"--peer {pair.partition('=')[0]} " in f"{command} ":
@@ -120,6 +131,14 @@ def main():
         print(f"--- {name}, {(time.monotonic() - began) / 60:.1f} minutes so far", flush=True)
         subprocess.run([sys.executable, "-m", "rfv2_keras.cli", "benchmark", *command.split(), *options], check=False)
     print(f"{(time.monotonic() - began) / 60:.1f} minutes")
+
+
+def write_vocabulary_configs(folder):
+    """small with tables of different sizes."""
+    _, config = named_config("small")
+    for size in (12000, 25000, 50000):
+        text = json.dumps({**config, "vocab_size": size})
+        (folder / f"tokens_{size}.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
