@@ -12,7 +12,8 @@ SIZES = {
     "base": (768, 12, 12),
     "large": (1024, 24, 16),
 }  # hidden, layers, heads
-CHECKPOINTING = {"none": False, "attention": "attention", "layers": True}  # name -> `gradient_checkpointing`
+# Name -> `gradient_checkpointing`; None: what the config says.
+CHECKPOINTING = {"config": None, "none": False, "attention": "attention", "layers": True}
 DTYPES = ("float32", "bfloat16", "float16")
 VOCABULARY = 12000
 
@@ -61,12 +62,13 @@ def named_config(name):
     return title, config.model_dump(exclude_none=True)
 
 
-def own_jobs(task, configs, batches, lengths, dtypes, jits, optimizers, checkpointing=("none",)):
+def own_jobs(task, configs, batches, lengths, dtypes, jits, optimizers, checkpointing=("config",)):
     """This package in every combination; jit None is what "auto" picks for the type."""
     jobs = []
     for name, twice in itertools.product(configs, checkpointing):
         title, config = named_config(name)
-        config["gradient_checkpointing"] = CHECKPOINTING[twice]
+        if CHECKPOINTING[twice] is not None:
+            config["gradient_checkpointing"] = CHECKPOINTING[twice]
         for batch, length in _shapes(batches, lengths):
             for dtype, jit, optimizer in itertools.product(dtypes, jits, optimizers):
                 jit = auto_jit(dtype) if jit is None else jit
@@ -74,7 +76,9 @@ def own_jobs(task, configs, batches, lengths, dtypes, jits, optimizers, checkpoi
     return list(dict.fromkeys(jobs))
 
 
-def peer_jobs(task, config, batches, lengths, dtypes, jits, peers, pythons, optimizer="adamw", checkpointing=("none",)):
+def peer_jobs(
+    task, config, batches, lengths, dtypes, jits, peers, pythons, optimizer="adamw", checkpointing=("config",)
+):
     """This package as "auto" sets it, and each peer.
 
     Args:

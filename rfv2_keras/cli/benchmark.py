@@ -23,7 +23,10 @@ Rounds = Annotated[int, typer.Option(min=1, help="Turns of each contender.")]
 Seconds = Annotated[float, typer.Option(min=0.0, help="Length of a turn; at least one step is done.")]
 Optimizers = Annotated[list[str], typer.Option("--optimizer", help="adamw or lamb.")]
 Checkpointing = Annotated[
-    list[str], typer.Option("--checkpointing", help="What is computed twice to save memory: none, attention or layers.")
+    list[str],
+    typer.Option(
+        "--checkpointing", help="What is computed twice to save memory: none, attention, layers, or what config says."
+    ),
 ]
 Peak = Annotated[bool, typer.Option(help="Measure matrix products in the same run.")]
 Out = Annotated[str | None, typer.Option("--out", "-o", help="Write everything that was measured to a JSON file.")]
@@ -37,7 +40,7 @@ def benchmark_train(
     dtype: Dtypes = ["float32"],  # noqa: B006
     jit: Jits = ["auto"],  # noqa: B006
     optimizer: Optimizers = ["adamw"],  # noqa: B006
-    checkpointing: Checkpointing = ["none"],  # noqa: B006
+    checkpointing: Checkpointing = ["config"],  # noqa: B006
     rounds: Rounds = 5,
     seconds: Seconds = 2.0,
     peak: Peak = True,
@@ -60,7 +63,7 @@ def benchmark_infer(
     out: Out = None,
 ):
     """Time the encoder; contenders take turns."""
-    _run_own("infer", config, batch, length, dtype, jit, ["adamw"], ["none"], rounds, seconds, peak, out)
+    _run_own("infer", config, batch, length, dtype, jit, ["adamw"], ["config"], rounds, seconds, peak, out)
 
 
 @benchmark_commands.command("peers")
@@ -79,7 +82,7 @@ def benchmark_peers(
         list[str] | None, typer.Option(metavar="PEER=PYTHON", help="Interpreter of a peer installed elsewhere.")
     ] = None,
     optimizer: Annotated[Literal["adamw", "lamb"], typer.Option()] = "adamw",
-    checkpointing: Checkpointing = ["none"],  # noqa: B006
+    checkpointing: Checkpointing = ["config"],  # noqa: B006
     rounds: Rounds = 5,
     seconds: Seconds = 2.0,
     peak: Peak = True,

@@ -96,8 +96,8 @@ TABLES = {
         0.5,
     ),
     "vocabulary": (
-        "train --config FOLDER/tokens_12000.json --config FOLDER/tokens_25000.json --config FOLDER/tokens_50000.json "
-        f"--batch 16 --length 128 {BFLOAT16} --no-peak",
+        "train --config FOLDER/configs/tokens_12000.json --config FOLDER/configs/tokens_25000.json "
+        f"--config FOLDER/configs/tokens_50000.json --batch 16 --length 128 {BFLOAT16} --no-peak",
         3,
         0.5,
     ),
@@ -116,7 +116,7 @@ def main():
     parser.add_argument("--python", action="append", default=[], help="PEER=PYTHON")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    write_vocabulary_configs(arguments.folder)
+    write_vocabulary_configs(arguments.folder / "configs")
     began = time.monotonic()
     for name in arguments.only:
         out = arguments.folder / f"{name}.json"
@@ -135,6 +135,7 @@ def main():
 
 def write_vocabulary_configs(folder):
     """small with tables of different sizes."""
+    folder.mkdir(exist_ok=True)
     _, config = named_config("small")
     for size in (12000, 25000, 50000):
         text = json.dumps({**config, "vocab_size": size})

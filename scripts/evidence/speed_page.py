@@ -39,9 +39,7 @@ def main():
     parser.add_argument("--page", type=Path)
     arguments = parser.parse_args()
     summaries = {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(arguments.folder.glob("*.json"))
-        if not path.stem.startswith("tokens_")
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(arguments.folder.glob("*.json"))
     }
     tables = {name: with_ratios(summary) for name, summary in summaries.items()}
     if any(name in summaries for _, name, *_ in AIMS):

@@ -104,6 +104,13 @@ def test_what_is_computed_twice_is_a_contender_of_its_own():
     assert len({step_flops(job) for job in jobs}) == 1, "the work that is needed does not grow by doing it twice"
 
 
+def test_what_a_config_computes_twice_stays_so(tmp_path):
+    path = tmp_path / "twice.json"
+    path.write_text(json.dumps({**named_config("tiny")[1], "gradient_checkpointing": True}))
+    (job,) = own_jobs("train", [str(path)], [4], [32], ["float32"], [True], ["adamw"])
+    assert job.config["gradient_checkpointing"] is True
+
+
 def test_flops_of_a_layer_counted_by_hand():
     """A layer: 4 products 16 × 16, two of 16 × 32, scores and values; logits at 2 targets; the backward pass twice."""
     job = Job("rfv2", "train", "float32", {**TINY, "hidden_act": "relu"}, batch=2, length=12)
