@@ -1,9 +1,12 @@
 """Activations by the names that BERT-like configs use."""
 
+import functools
+
 import keras
+from keras import ops
 
 # "gelu" of bert4keras, BERT and Hugging Face is the exact form with the error function; the names below spell it out.
-_ALIASES = {"gelu_erf": "gelu", "gelu_python": "gelu", "silu": "swish", "linear": "linear"}
+_ALIASES = {"gelu_erf": "gelu", "gelu_python": "gelu", "linear": "linear"}
 
 
 @keras.saving.register_keras_serializable(package="rfv2_keras")
@@ -12,18 +15,61 @@ def gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
 
 
+@keras.saving.register_keras_serializable(package="rfv2_keras")
+def swish(x):
+    """x σ(x), with its gradient g σ(x) (1 + x (1 − σ(x))) in float32, for which x alone is kept (arXiv 1710.05941).
+
+    TensorFlow's gradient of it takes σ in bfloat16, element after element, three times as long.
+    """
+
+    @ops.custom_gradient
+    def compute(x):
+        def gradient(*arguments, upstream=None):
+            upstream = arguments[0] if upstream is None else upstream
+            compiles = keras.backend.backend() == "tensorflow" and _is_cpu_graph_of_known_shape(x)
+            return (_compiled_swish_gradient() if compiles else _swish_gradient)(x, upstream)
+
+        return x * ops.sigmoid(x), gradient
+
+    return compute(x)
+
+
+def _swish_gradient(x, upstream):
+    x, g = ops.cast(x, "float32"), ops.cast(upstream, "float32")
+    s = ops.sigmoid(x)
+    return ops.cast(g * (s * (1.0 + x * (1.0 - s))), upstream.dtype)
+
+
+@functools.cache  # one function for all layers, compiled once per shape
+def _compiled_swish_gradient():
+    """All its steps in one pass over memory, by XLA."""
+    import tensorflow as tf
+
+    return tf.function(_swish_gradient, jit_compile=True)
+
+
+def _is_cpu_graph_of_known_shape(x):
+    """Where XLA compiles this gradient once; not on GPUs, where it compiles all or nothing."""
+    import tensorflow as tf
+
+    is_graph = not tf.executing_eagerly()
+    return is_graph and x.shape.is_fully_defined() and not tf.config.list_physical_devices("GPU")
+
+
 def get_activation(name):
     """Return the activation function for a name of a config, a Keras identifier or a callable.
 
     Args:
-        name: `"relu"`, `"gelu"` or `"gelu_erf"` (exact), `"gelu_tanh"` or `"gelu_new"` (approximate), `"swish"`, any
-            other Keras name, a callable, or None (the identity).
+        name: `"relu"`, `"gelu"` or `"gelu_erf"` (exact), `"gelu_tanh"` or `"gelu_new"` (approximate), `"swish"` or
+            `"silu"`, any other Keras name, a callable, or None (the identity).
 
     Raises:
         ValueError: Keras does not know the name.
     """
     if name in ("gelu_tanh", "gelu_new"):
         return gelu_tanh
+    if name in ("swish", "silu"):
+        return swish
     if isinstance(name, str):
         name = _ALIASES.get(name, name)
     return keras.activations.get(name)

@@ -1,0 +1,108 @@
+"""Softmax attention in bfloat16 on processors, arranged so that little is done but matrix products."""
+
+import functools
+
+import keras
+
+# bfloat16 holds it; exp(s − 1e9) is exactly 0.
+_MASKED = -1e9
+
+
+def has_cpu_attention(dtype):
+    """Whether `cpu_attention` may be used for tensors of this type here: bfloat16, TensorFlow, oneDNN and no GPU."""
+    is_bfloat16 = keras.backend.standardize_dtype(dtype) == "bfloat16"
+    return is_bfloat16 and keras.backend.backend() == "tensorflow" and _softmax_computes_in_float32()
+
+
+def cpu_attention(query, key, value, mask=None):
+    """softmax(Q Kᵀ + M) V with M = 0 where a key may be seen and −1e9 elsewhere.
+
+    The n × n scores and weights exist in bfloat16 only, and no more is done with them than the softmax, which oneDNN
+    computes in float32 inside. Two things that would be passes over all of them are channels of the products instead,
+    where they are added up in float32:
+
+    * the mask of the keys: [Q, 1] [K, M]ᵀ = Q Kᵀ + M;
+    * in the gradient of the scores, W ⊙ (G − δ) with weights W, G = dO Vᵀ and δ = Σ_k W G: as W V = O, δ is the sum of
+      dO ⊙ O over channels (arXiv 2205.14135), and [dO, −δ] [V, 1]ᵀ = G − δ. Two bfloat16 numbers add up to δ.
+
+    Args:
+        query: (batch, heads, queries, size), bfloat16, already divided by √size.
+        key, value: (batch, heads, keys, size), bfloat16.
+        mask: bool, (batch, keys) or (batch, 1 or queries, keys), True where a key may be seen; None for all.
+
+    Returns:
+        (batch, heads, queries, size of the values), bfloat16. Weights are rounded to bfloat16 once.
+    """
+    import tensorflow as tf
+
+    hidden = None if mask is None else tf.cast(tf.where(mask, 0.0, _MASKED), query.dtype)
+    if hidden is not None and len(hidden.shape) == 3 and hidden.shape[1] == 1:
+        hidden = hidden[:, 0]
+    of_keys = hidden is not None and len(hidden.shape) == 2
+
+    @tf.custom_gradient
+    def attend(query, key, value):
+        if of_keys:
+            scores = tf.matmul(
+                _with_channels(query, 1.0), _with_channels(key, hidden[:, None, :, None]), transpose_b=True
+            )
+        else:
+            scores = tf.matmul(query, key, transpose_b=True)
+            scores = scores if hidden is None else scores + hidden[:, None]
+        weights = _softmax(scores)
+        output = tf.matmul(weights, value)
+
+        def gradient(upstream):
+            product = tf.cast(upstream, "float32") * tf.cast(output, "float32")
+            delta = tf.reduce_sum(product, axis=-1, keepdims=True)  # (batch, heads, queries, 1)
+            coarse = tf.cast(delta, query.dtype)
+            fine = tf.cast(delta - tf.cast(coarse, "float32"), query.dtype)
+            of_scores = weights * tf.matmul(
+                _with_channels(upstream, -coarse, -fine), _with_channels(value, 1.0, 1.0), transpose_b=True
+            )
+            of_value = tf.matmul(weights, upstream, transpose_a=True)
+            return tf.matmul(of_scores, key), tf.matmul(of_scores, query, transpose_a=True), of_value
+
+        return output, gradient
+
+    return attend(query, key, value)
+
+
+def _with_channels(x, *channels):
+    """x with more channels behind its last, each broadcast to the shape of one."""
+    import tensorflow as tf
+
+    shape = tf.concat([tf.shape(x)[:-1], [1]], axis=0)
+    return tf.concat([x, *(tf.broadcast_to(tf.cast(c, x.dtype), shape) for c in channels)], axis=-1)
+
+
+def _softmax(scores):
+    """softmax of bfloat16 scores, computed in float32.
+
+    XLA would subtract the maximum in bfloat16, which makes weights wrong by up to 13 %. Whether XLA compiles a function
+    cannot be asked while it is traced, but in the graph: to XLA, the index of a device is that of no named device.
+    """
+    import tensorflow as tf
+
+    index = tf.raw_ops.DeviceIndex(device_names=["CPU"])
+    return tf.switch_case(
+        index,
+        [lambda: tf.nn.softmax(scores)],
+        default=lambda: tf.cast(tf.nn.softmax(tf.cast(scores, "float32")), scores.dtype),
+    )
+
+
+@functools.cache  # asked for every layer; the answer is one of the machine
+def _softmax_computes_in_float32():
+    """Whether the softmax of bfloat16 scores is, bit for bit, the rounded softmax of float32.
+
+    oneDNN's is, where the processor has AVX512; that of TensorFlow itself, without oneDNN, computes in bfloat16.
+    """
+    import tensorflow as tf
+
+    with tf.init_scope():
+        if any(device.device_type != "CPU" for device in tf.config.list_logical_devices()):
+            return False
+        scores = tf.cast(tf.reshape(tf.linspace(-6.0, 6.0, 512), (4, 128)), "bfloat16")
+        exact = tf.cast(tf.nn.softmax(tf.cast(scores, "float32")), "bfloat16")
+        return bool(tf.reduce_all(tf.nn.softmax(scores) == exact))
