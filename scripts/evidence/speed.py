@@ -23,8 +23,8 @@ TABLES = {
     "train_small_128": (f"peers train --config small --batch 16 --length 128 --jit false {PEERS}", 3, 1.5),
     "train_small_512": (f"peers train --config small --batch 4 --length 512 {BFLOAT16} --jit false {PEERS}", 3, 1.5),
     "train_base_128": (
-        "peers train --config base --batch 8 --length 128 --jit false --peer keras-hub --peer pytorch",
-        2,
+        f"peers train --config base --batch 8 --length 128 --jit false {PEERS}",
+        3,
         0.5,
     ),
     "train_compiled": (
@@ -64,7 +64,7 @@ TABLES = {
     "gau": (
         "train --config roformer_v2_base --config gau_alpha_base --batch 2 --length 512 --batch 1 --length 1024 "
         f"{BFLOAT16}",
-        2,
+        3,
         0.5,
     ),
     "memory": (

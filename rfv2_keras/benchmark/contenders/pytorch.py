@@ -162,6 +162,7 @@ def _ones(tokens):
 def _bert4torch(config, length, is_training):
     import json
     import tempfile
+    from pathlib import Path
 
     from bert4torch.models import build_transformer_model
 
@@ -170,13 +171,18 @@ def _bert4torch(config, length, is_training):
         "type_vocab_size": config["type_vocab_size"],
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
-        "initializer_range": 0.02,
-        "max_position": max(512, length),
+        "max_position_embeddings": max(512, length),
+        # What makes its "roformer_v2" one.
+        "pos_emb_type": "rotary",
+        "layer_norm_mode": "roformer_v2",
+        "use_bias": False,
     }
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(values, file)
-        file.flush()
-        model = build_transformer_model(file.name, model=config["model_type"], with_mlm=is_training)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bert4torch_config.json"  # it takes no other name
+        path.write_text(json.dumps(values))
+        model = build_transformer_model(config_path=str(path), model=config["model_type"], with_mlm=is_training)
+    if is_training:  # its own tie_weights() fails for want of a bias
+        model.mlmDecoder.weight = model.embeddings.word_embeddings.weight
 
     def call(model, tokens):
         return model([tokens, torch.zeros_like(tokens)])

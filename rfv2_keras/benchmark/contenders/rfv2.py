@@ -16,7 +16,11 @@ def make(job):
     if job["task"] == "infer":
         model = build_transformer_model(config, dtype=job["dtype"])  # weights, too, are of this type
         inputs = [tf.constant(tokens), tf.zeros(shape, tf.int32)][: len(model.inputs)]
-        forward = tf.function(lambda *inputs: model(list(inputs), training=False), jit_compile=job["jit"])
+        # Traced for all shapes, as `predict` does it; XLA compiles for one.
+        shapes = None if job["jit"] else [tf.TensorSpec([None, None], tf.int32)] * len(inputs)
+        forward = tf.function(
+            lambda *inputs: model(list(inputs), training=False), input_signature=shapes, jit_compile=job["jit"]
+        )
 
         def start():
             outputs = forward(*inputs)
