@@ -14,8 +14,8 @@ def has_cpu_attention(dtype):
     return is_bfloat16 and keras.backend.backend() == "tensorflow" and _softmax_computes_in_float32()
 
 
-def cpu_attention(query, key, value, mask=None):
-    """softmax(Q Kᵀ + M) V with M = 0 where a key may be seen and −1e9 elsewhere.
+def cpu_attention(query, key, value, mask=None, dropout=0.0, seed=None):
+    """Dropout(softmax(Q Kᵀ + M)) V with M = 0 where a key may be seen and −1e9 elsewhere.
 
     The n × n scores and weights exist in bfloat16 only, and no more is done with them than the softmax, which oneDNN
     computes in float32 inside. Two things that would be passes over all of them are channels of the products instead,
@@ -24,11 +24,14 @@ def cpu_attention(query, key, value, mask=None):
     * the mask of the keys: [Q, 1] [K, M]ᵀ = Q Kᵀ + M;
     * in the gradient of the scores, W ⊙ (G − δ) with weights W, G = dO Vᵀ and δ = Σ_k W G: as W V = O, δ is the sum of
       dO ⊙ O over channels (arXiv 2205.14135), and [dO, −δ] [V, 1]ᵀ = G − δ. Two bfloat16 numbers add up to δ.
+      With dropout it is W/p ⊙ (G − p δ) where weights are kept, with probability p, and −W δ where they are not.
 
     Args:
         query: (batch, heads, queries, size), bfloat16, already divided by √size.
         key, value: (batch, heads, keys, size), bfloat16.
         mask: bool, (batch, keys) or (batch, 1 or queries, keys), True where a key may be seen; None for all.
+        dropout: rate at which weights are dropped.
+        seed: of the dropout, for `keras.random.dropout`; None: no dropout.
 
     Returns:
         (batch, heads, queries, size of the values), bfloat16. Weights are rounded to bfloat16 once.
@@ -50,17 +53,24 @@ def cpu_attention(query, key, value, mask=None):
             scores = tf.matmul(query, key, transpose_b=True)
             scores = scores if hidden is None else scores + hidden[:, None]
         weights = _softmax(scores)
-        output = tf.matmul(weights, value)
+        kept = weights if seed is None else keras.random.dropout(weights, dropout, seed=seed)
+        output = tf.matmul(kept, value)
 
         def gradient(upstream):
             product = tf.cast(upstream, "float32") * tf.cast(output, "float32")
             delta = tf.reduce_sum(product, axis=-1, keepdims=True)  # (batch, heads, queries, 1)
+            if seed is not None:
+                delta *= 1.0 - dropout
             coarse = tf.cast(delta, query.dtype)
             fine = tf.cast(delta - tf.cast(coarse, "float32"), query.dtype)
-            of_scores = weights * tf.matmul(
+            of_kept = tf.matmul(
                 _with_channels(upstream, -coarse, -fine), _with_channels(value, 1.0, 1.0), transpose_b=True
             )
-            of_value = tf.matmul(weights, upstream, transpose_a=True)
+            of_scores = kept * of_kept
+            if seed is not None:
+                of_dropped = tf.cast(delta / (dropout - 1.0), query.dtype)
+                of_scores = tf.where(kept == 0, weights * of_dropped, of_scores)
+            of_value = tf.matmul(kept, upstream, transpose_a=True)
             return tf.matmul(of_scores, key), tf.matmul(of_scores, query, transpose_a=True), of_value
 
         return output, gradient

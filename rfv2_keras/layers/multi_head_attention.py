@@ -120,9 +120,9 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _weigh(self, query, key, value, mask, bias, seed):
         """The mean of the values under the attention weights of some queries, b q h d."""
-        if self.normalization == "softmax" and bias is None and seed is None and has_cpu_attention(query.dtype):
+        if self.normalization == "softmax" and bias is None and has_cpu_attention(query.dtype):
             q, k, v = (ops.swapaxes(x, 1, 2) for x in (query, key, value))
-            return ops.swapaxes(cpu_attention(q, k, v, mask), 1, 2)
+            return ops.swapaxes(cpu_attention(q, k, v, mask, self.dropout, seed), 1, 2)
         scores = ops.einsum("bqhd,bkhd->bhqk", query, key)
         weights = attention_weights(
             scores, self.normalization, mask, bias, self.normalization_length, self.compute_dtype

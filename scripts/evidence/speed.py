@@ -70,7 +70,7 @@ TABLES = {
     "memory": (
         f"peers train --config base --batch 8 --length 512 {BFLOAT16} --jit false --peer pytorch "
         "--peer transformers-bert --checkpointing none --checkpointing attention --no-peak",
-        1,
+        2,
         0.1,
     ),
     "length_train": (

@@ -3,14 +3,17 @@
     python scripts/evidence/speed_page.py FOLDER [--page docs/benchmarks.md]
 
 With --page, what stands in the page between `<!-- TABLE -->` and `<!-- end -->` is replaced, for every table there is a
-file for; otherwise all tables are printed. The table `bounds` is made of the others: how much faster than a peer this
-package is, and how much faster anything could be, given the share of the peak that the peer reaches.
+file for; otherwise all tables are printed. Two more are made where FOLDER/profile.json of step_profile.py is there:
+`profile` is that, and `bounds` says of every aim how much faster than a peer this package is, how much faster it would
+be if its matrix products were all it did, and how much faster anything could be that did its products at the peak.
 """
 
 import argparse
 import json
 import re
 from pathlib import Path
+
+from step_profile import KINDS, sum_of_products
 
 from rfv2_keras.benchmark.report import table
 
@@ -41,9 +44,11 @@ def main():
     summaries = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(arguments.folder.glob("*.json"))
     }
+    profiles = summaries.pop("profile", None)
     tables = {name: with_ratios(summary) for name, summary in summaries.items()}
-    if any(name in summaries for _, name, *_ in AIMS):
-        tables["bounds"] = bounds(summaries)
+    if profiles is not None:
+        tables["profile"] = profile_table(profiles)
+        tables["bounds"] = bounds(summaries, profiles)
     if arguments.page is None:
         print("\n\n".join(f"<!-- {name} -->\n{text}\n<!-- end -->" for name, text in tables.items()))
         return
@@ -71,9 +76,20 @@ def with_ratios(summary):
     return text
 
 
-def bounds(summaries):
-    """Of every aim: what was measured, the ratio at the peak, and which shares of the peak those are."""
-    lines = ["| bfloat16 unless named | against | aim | measured | at the peak | aim needs | reached |", "|-" * 7 + "|"]
+def profile_table(profiles):
+    """Shares of the time of a step, by kind of operation; those of products first and summed up."""
+    lines = [f"| one thread, bfloat16 | ms | products | {' | '.join(KINDS)} |", "|-" * (3 + len(KINDS)) + "|"]
+    for title, profile in profiles.items():
+        shares = [f"{profile['shares'][kind]:.1%}" for kind in KINDS]
+        products = sum_of_products(profile["shares"])
+        lines.append(f"| {title} | {profile['milliseconds']:,.0f} | {products:.0%} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+def bounds(summaries, profiles):
+    """Of every aim: what was measured, the ratios with products alone and at the peak, and the shares of the peak."""
+    head = "| bfloat16 unless named | against | aim | measured | products alone | at the peak | aim needs | reached |"
+    lines = [head, "|-" * 8 + "|"]
     peaks = {}  # of a type: the highest of all runs, for tables that did not measure it
     for summary in summaries.values():
         for dtype, rate in summary["peaks"].items():
@@ -89,12 +105,18 @@ def bounds(summaries):
         ratio = max(r["flops_per_second"] for r in own) / best["flops_per_second"]
         limit = summaries[name]["peaks"].get(dtype, peaks[dtype]) / best["flops_per_second"]
         title += ", float32" if dtype == "float32" else ""
+        job = own[0]["job"]
+        profile = profiles.get(f"{job['task']} {job['title'].partition('-')[2]} {job['batch']}×{job['length']}")
+        alone = "–"
+        if profile and dtype == "bfloat16":
+            alone = f"{ratio / sum_of_products(profile['shares']):.2f}×"
         against = library_of(best) + (" compiled" if best["job"]["jit"] else "")
         cells = (
             title,
             against,
             f"{aim}×",
             f"{ratio:.2f}×",
+            alone,
             f"{limit:.2f}×",
             f"{aim / limit:.0%}",
             f"{ratio / limit:.0%}",

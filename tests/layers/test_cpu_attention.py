@@ -1,5 +1,6 @@
 """Attention in bfloat16 on a processor is softmax attention: its output to the bit, its gradients up to rounding."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +8,7 @@ import tensorflow as tf
 from rfv2_keras.layers import cpu_attention as module
 from rfv2_keras.layers.attention_weights import attention_weights
 from rfv2_keras.layers.cpu_attention import cpu_attention, has_cpu_attention
+from rfv2_keras.layers.rematerialization import DrawnSeed
 
 BATCH, HEADS, QUERIES, KEYS, SIZE = 3, 2, 9, 21, 16
 
@@ -30,18 +32,22 @@ def tensors(seed=0):
     return [tf.cast(tf.cast(value, "bfloat16"), "float32") for value in values]
 
 
-def plain(query, key, value, mask):
+def plain(query, key, value, mask, dropout=0.0, seed=None):
     weights = attention_weights(tf.matmul(query, key, transpose_b=True), "softmax", mask, dtype=query.dtype.name)
+    if seed is not None:  # float32 would draw other numbers
+        drawn = keras.random.dropout(tf.ones(weights.shape, "bfloat16"), dropout, seed=seed)
+        weights *= tf.where(drawn == 0, 0.0, 1.0 / (1.0 - dropout)) if weights.dtype == "float32" else drawn
     return tf.matmul(weights, value)
 
 
-def output_and_gradients(attend, mask, dtype, how="graph"):
+def output_and_gradients(attend, mask, dtype, how="graph", dropout=0.0):
     *inputs, upstream = (tf.cast(x, dtype) for x in tensors())
+    seed = DrawnSeed(tf.constant([3, 4], "uint32")) if dropout else None
 
     def compute():
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            output = attend(*inputs, mask)
+            output = attend(*inputs, mask, dropout, seed)
         return output, *tape.gradient(output, inputs, output_gradients=upstream)
 
     function = compute if how == "eager" else tf.function(compute, jit_compile=how == "XLA")
@@ -53,28 +59,31 @@ def size_of(x):
 
 
 @needs_onednn
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("how", ["eager", "graph", "XLA"])
 @pytest.mark.parametrize("mask", masks())
-def test_equals_attention_with_float32_weights(mask, how):
+def test_equals_attention_with_float32_weights(mask, how, dropout):
     mask = masks()[mask]
-    output, *_ = output_and_gradients(cpu_attention, mask, "bfloat16", how)
-    expected, *_ = output_and_gradients(plain, mask, "bfloat16", how)
+    output, *_ = output_and_gradients(cpu_attention, mask, "bfloat16", how, dropout)
+    expected, *_ = output_and_gradients(plain, mask, "bfloat16", how, dropout)
     # XLA keeps scores in float32 where it can and then rounds weights that differ in their last bit.
     tolerance = 2.0**-6 if how == "XLA" else 0.0
     np.testing.assert_allclose(output, expected, rtol=0, atol=tolerance)
 
 
 @needs_onednn
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("how", ["eager", "graph", "XLA"])
 @pytest.mark.parametrize("mask", masks())
-def test_gradients_are_as_near_to_the_exact_ones_as_those_of_the_long_form(mask, how):
+def test_gradients_are_as_near_to_the_exact_ones_as_those_of_the_long_form(mask, how, dropout):
     mask = masks()[mask]
-    exact = output_and_gradients(plain, mask, "float32")
-    short = output_and_gradients(cpu_attention, mask, "bfloat16", how)
-    long = output_and_gradients(plain, mask, "bfloat16", how)
+    exact = output_and_gradients(plain, mask, "float32", how, dropout)
+    short = output_and_gradients(cpu_attention, mask, "bfloat16", how, dropout)
+    long = output_and_gradients(plain, mask, "bfloat16", how, dropout)
     for name, *values in zip(("output", "query", "key", "value"), exact, short, long, strict=True):
         error, usual, size = size_of(values[1] - values[0]), size_of(values[2] - values[0]), size_of(values[0])
-        assert error < 1.5 * usual, name
+        # δ comes from the rounded output: the only key of a query gets a rounding for a gradient instead of nothing.
+        assert error < (2.5 if dropout else 1.5) * usual, name
         assert error < 0.02 * size, name
 
 
