@@ -39,7 +39,7 @@ def attention_weights(scores, normalization="softmax", mask=None, bias=None, len
     if bias is not None:
         scores = scores + ops.cast(bias, "float32")
     if mask is not None:
-        mask = _with_rank(mask, len(scores.shape))
+        mask = mask_of_rank(mask, len(scores.shape))
         scores = scores + ops.where(mask, 0.0, _MASKED)
     if normalization == "softmax":
         return _rounded_softmax(scores, dtype)
@@ -82,7 +82,8 @@ def check_normalization(normalization, name):
         )
 
 
-def _with_rank(mask, rank):
+def mask_of_rank(mask, rank):
+    """A mask, (batch, key) or (batch, 1 or query, key), as bool with axes of size 1 up to `rank`."""
     if len(mask.shape) == 2:
         mask = ops.expand_dims(mask, 1)  # (batch, key) -> (batch, 1, key)
     while len(mask.shape) < rank:

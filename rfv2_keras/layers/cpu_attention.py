@@ -4,6 +4,8 @@ import functools
 
 import keras
 
+from rfv2_keras.layers.attention_weights import mask_of_rank
+
 # bfloat16 holds it; exp(s − 1e9) is exactly 0.
 _MASKED = -1e9
 
@@ -38,20 +40,18 @@ def cpu_attention(query, key, value, mask=None, dropout=0.0, seed=None):
     """
     import tensorflow as tf
 
-    hidden = None if mask is None else tf.cast(tf.where(mask, 0.0, _MASKED), query.dtype)
-    if hidden is not None and len(hidden.shape) == 3 and hidden.shape[1] == 1:
-        hidden = hidden[:, 0]
-    of_keys = hidden is not None and len(hidden.shape) == 2
+    hidden = None
+    if mask is not None:  # (batch, 1, 1 or queries, keys)
+        hidden = tf.cast(tf.where(mask_of_rank(mask, 4), 0.0, _MASKED), query.dtype)
 
     @tf.custom_gradient
     def attend(query, key, value):
-        if of_keys:
-            scores = tf.matmul(
-                _with_channels(query, 1.0), _with_channels(key, hidden[:, None, :, None]), transpose_b=True
-            )
+        if hidden is not None and hidden.shape[2] == 1:
+            masked_key = _with_channels(key, tf.linalg.matrix_transpose(hidden))
+            scores = tf.matmul(_with_channels(query, 1.0), masked_key, transpose_b=True)
         else:
             scores = tf.matmul(query, key, transpose_b=True)
-            scores = scores if hidden is None else scores + hidden[:, None]
+            scores = scores if hidden is None else scores + hidden
         weights = _softmax(scores)
         kept = weights if seed is None else keras.random.dropout(weights, dropout, seed=seed)
         output = tf.matmul(kept, value)

@@ -21,7 +21,14 @@ def masks():
     of_keys = np.arange(KEYS) < np.array([[KEYS], [5], [1]])
     of_pairs = np.random.default_rng(3).random((BATCH, QUERIES, KEYS)) < 0.5
     of_pairs[..., 0] = True
-    return {"none": None, "keys": of_keys, "keys with an axis": of_keys[:, None], "pairs": of_pairs}
+    return {
+        "none": None,
+        "keys": of_keys,
+        "keys as numbers": of_keys.astype("int32"),
+        "keys with an axis": of_keys[:, None],
+        "pairs": of_pairs,
+        "pairs with an axis": of_pairs[:, None],
+    }
 
 
 def tensors(seed=0):
