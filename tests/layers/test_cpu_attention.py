@@ -80,8 +80,8 @@ def test_equals_attention_with_float32_weights(mask, how, dropout):
 
 @needs_onednn
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("how", ["eager", "graph", "XLA"])
-@pytest.mark.parametrize("mask", masks())
+@pytest.mark.parametrize("how", ["graph", "XLA"])
+@pytest.mark.parametrize("mask", ["none", "keys", "pairs"])
 def test_gradients_are_as_near_to_the_exact_ones_as_those_of_the_long_form(mask, how, dropout):
     mask = masks()[mask]
     exact = output_and_gradients(plain, mask, "float32", how, dropout)
