@@ -9,7 +9,7 @@ NORMALIZATIONS = ("softmax", "softmax_plus", "squared_relu")
 
 # Large enough that exp() of a masked score is exactly 0 in float32, and finite, so that a query that sees no key at
 # all gets finite weights instead of NaN.
-_MASKED = -1e9
+MASKED = -1e9
 
 
 def attention_weights(scores, normalization="softmax", mask=None, bias=None, length=None, dtype="float32"):
@@ -40,7 +40,7 @@ def attention_weights(scores, normalization="softmax", mask=None, bias=None, len
         scores = scores + ops.cast(bias, "float32")
     if mask is not None:
         mask = mask_of_rank(mask, len(scores.shape))
-        scores = scores + ops.where(mask, 0.0, _MASKED)
+        scores = scores + ops.where(mask, 0.0, MASKED)
     if normalization == "softmax":
         return _rounded_softmax(scores, dtype)
     visible = _visible_keys(scores, mask) if length is None else ops.cast(length, "float32")

@@ -4,10 +4,7 @@ import functools
 
 import keras
 
-from rfv2_keras.layers.attention_weights import mask_of_rank
-
-# bfloat16 holds it; exp(s − 1e9) is exactly 0.
-_MASKED = -1e9
+from rfv2_keras.layers.attention_weights import MASKED, mask_of_rank
 
 
 def has_cpu_attention(dtype):
@@ -42,7 +39,7 @@ def cpu_attention(query, key, value, mask=None, dropout=0.0, seed=None):
 
     hidden = None
     if mask is not None:  # (batch, 1, 1 or queries, keys)
-        hidden = tf.cast(tf.where(mask_of_rank(mask, 4), 0.0, _MASKED), query.dtype)
+        hidden = tf.cast(tf.where(mask_of_rank(mask, 4), 0.0, MASKED), query.dtype)
 
     @tf.custom_gradient
     def attend(query, key, value):
