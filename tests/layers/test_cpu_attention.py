@@ -1,19 +1,26 @@
 """Attention in bfloat16 on a processor is softmax attention: its output to the bit, its gradients up to rounding."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from rfv2_keras.layers import MultiHeadAttention, multi_head_attention
 from rfv2_keras.layers import cpu_attention as module
 from rfv2_keras.layers.attention_weights import attention_weights
 from rfv2_keras.layers.cpu_attention import cpu_attention, has_cpu_attention
 from rfv2_keras.layers.rematerialization import DrawnSeed
+from rfv2_keras.training.machine import read_machine
 
 BATCH, HEADS, QUERIES, KEYS, SIZE = 3, 2, 9, 21, 16
 
+MACHINE = read_machine(os.environ)
+# Asked of the processor and not of has_cpu_attention, which might be wrong.
 needs_onednn = pytest.mark.skipif(
-    not has_cpu_attention("bfloat16"), reason="softmax of bfloat16 is not computed in float32 here"
+    bool(MACHINE.gpus) or "avx512f" not in MACHINE.cpu_flags or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0",
+    reason="oneDNN's softmax of bfloat16 needs a processor with AVX512, and attention on processors no GPU",
 )
 
 
@@ -124,6 +131,20 @@ def test_softmax_is_computed_in_float32_also_by_xla(length, jit):
     exact = tf.nn.softmax(tf.cast(scores, "float64")).numpy()
     weights = tf.cast(tf.function(module._softmax, jit_compile=jit)(scores), "float64").numpy()
     assert (np.abs(weights - exact) / exact).max() < 2.0**-8
+
+
+@needs_onednn
+@pytest.mark.parametrize(("dtype", "calls"), [("bfloat16", 1), ("mixed_bfloat16", 1), ("float32", 0)])
+def test_multi_head_attention_takes_it_for_bfloat16(monkeypatch, dtype, calls):
+    shapes = []
+
+    def recording(query, *rest):
+        shapes.append(query.shape)
+        return cpu_attention(query, *rest)
+
+    monkeypatch.setattr(multi_head_attention, "cpu_attention", recording)
+    MultiHeadAttention(2, 8, dtype=dtype)(tf.ones((3, 5, 16)))
+    assert shapes == [(3, 2, 5, 8)] * calls
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
