@@ -1,6 +1,7 @@
 """Measures everything that docs/benchmarks.md shows, one JSON file per table.
 
     python scripts/evidence/speed.py FOLDER [--only TABLE ...] [--python roformer=/path/to/python]
+    python scripts/evidence/step_profile.py FOLDER
     python scripts/evidence/speed_page.py FOLDER > tables.md
 
 About 50 minutes on two cores that do nothing else. A table whose file is there already is left out, so that an
