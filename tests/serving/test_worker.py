@@ -163,7 +163,10 @@ def test_overload_over_http(slow):
     }
     assert "within 1 seconds" in next(answer["error"] for status, answer in answers if status == 504)
     operation.may_go.set()
-    assert client.results("/embed", {"texts": ["a"]}) == ["aa"]
+    deadline = time.monotonic() + 20
+    while (answer := client.ask("/embed", {"texts": ["a"]}))[0] == 503:  # the forgotten keep their places until passed
+        assert time.monotonic() < deadline
+    assert (answer[0], answer[1]["results"]) == (200, ["aa"])
     assert operation.groups[-1] == ["a"]
     assert len(operation.groups[len(warm_shapes(1)) :]) <= 3  # those that had lost their clients were not answered
 
