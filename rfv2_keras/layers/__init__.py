@@ -13,6 +13,7 @@ from rfv2_keras.layers.attention_mask import AttentionMask
 from rfv2_keras.layers.attention_weights import attention_weights
 from rfv2_keras.layers.conditional_random_field import ConditionalRandomField
 from rfv2_keras.layers.dense import BiasFreeDense
+from rfv2_keras.layers.dropout import Dropout
 from rfv2_keras.layers.efficient_global_pointer import EfficientGlobalPointer
 from rfv2_keras.layers.feed_forward import FeedForward
 from rfv2_keras.layers.gated_attention_unit import GatedAttentionUnit
@@ -33,6 +34,7 @@ __all__ = [
     "AttentionMask",
     "BiasFreeDense",
     "ConditionalRandomField",
+    "Dropout",
     "EfficientGlobalPointer",
     "FeedForward",
     "GatedAttentionUnit",

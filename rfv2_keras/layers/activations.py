@@ -5,6 +5,8 @@ import functools
 import keras
 from keras import ops
 
+from rfv2_keras.layers.cpu_graph import has_only_cpus, is_graph_of_known_shape
+
 # "gelu" of bert4keras, BERT and Hugging Face is the exact form with the error function; the names below spell it out.
 _ALIASES = {"gelu_erf": "gelu", "gelu_python": "gelu", "linear": "linear"}
 
@@ -26,7 +28,7 @@ def swish(x):
     def compute(x):
         def gradient(*arguments, upstream=None):
             upstream = arguments[0] if upstream is None else upstream
-            compiles = keras.backend.backend() == "tensorflow" and _is_cpu_graph_of_known_shape(x)
+            compiles = has_only_cpus() and is_graph_of_known_shape(x)
             return (_compiled_swish_gradient() if compiles else _swish_gradient)(x, upstream)
 
         return x * ops.sigmoid(x), gradient
@@ -46,14 +48,6 @@ def _compiled_swish_gradient():
     import tensorflow as tf
 
     return tf.function(_swish_gradient, jit_compile=True)
-
-
-def _is_cpu_graph_of_known_shape(x):
-    """Where XLA compiles this gradient once; not on GPUs, where it compiles all or nothing."""
-    import tensorflow as tf
-
-    is_graph = not tf.executing_eagerly()
-    return is_graph and x.shape.is_fully_defined() and not tf.config.list_physical_devices("GPU")
 
 
 def get_activation(name):

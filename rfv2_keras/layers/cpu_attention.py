@@ -2,15 +2,14 @@
 
 import functools
 
-import keras
-
 from rfv2_keras.layers.attention_weights import MASKED, mask_of_rank
+from rfv2_keras.layers.cpu_graph import is_bfloat16_on_cpus, unless_compiled
+from rfv2_keras.layers.dropout import draw_kept, kept_share
 
 
 def has_cpu_attention(dtype):
     """Whether `cpu_attention` may be used for tensors of this type here: bfloat16, TensorFlow, oneDNN and no GPU."""
-    is_bfloat16 = keras.backend.standardize_dtype(dtype) == "bfloat16"
-    return is_bfloat16 and keras.backend.backend() == "tensorflow" and _softmax_computes_in_float32()
+    return is_bfloat16_on_cpus(dtype) and _softmax_computes_in_float32()
 
 
 def cpu_attention(query, key, value, mask=None, dropout=0.0, seed=None):
@@ -23,14 +22,14 @@ def cpu_attention(query, key, value, mask=None, dropout=0.0, seed=None):
     * the mask of the keys: [Q, 1] [K, M]ᵀ = Q Kᵀ + M;
     * in the gradient of the scores, W ⊙ (G − δ) with weights W, G = dO Vᵀ and δ = Σ_k W G: as W V = O, δ is the sum of
       dO ⊙ O over channels (arXiv 2205.14135), and [dO, −δ] [V, 1]ᵀ = G − δ. Two bfloat16 numbers add up to δ.
-      With dropout it is W/p ⊙ (G − p δ) where weights are kept, with probability p, and −W δ where they are not.
+      Where dropout drops a weight, G is 0. The values are divided by the share of the weights that is kept.
 
     Args:
         query: (batch, heads, queries, size), bfloat16, already divided by √size.
         key, value: (batch, heads, keys, size), bfloat16.
         mask: bool, (batch, keys) or (batch, 1 or queries, keys), True where a key may be seen; None for all.
         dropout: rate at which weights are dropped.
-        seed: of the dropout, for `keras.random.dropout`; None: no dropout.
+        seed: of the dropout, a `keras.random.SeedGenerator`; None: no dropout.
 
     Returns:
         (batch, heads, queries, size of the values), bfloat16. Weights are rounded to bfloat16 once.
@@ -50,28 +49,27 @@ def cpu_attention(query, key, value, mask=None, dropout=0.0, seed=None):
             scores = tf.matmul(query, key, transpose_b=True)
             scores = scores if hidden is None else scores + hidden
         weights = _softmax(scores)
-        kept = weights if seed is None else keras.random.dropout(weights, dropout, seed=seed)
+        kept = weights if seed is None else weights * draw_kept(weights, dropout, seed)
         output = tf.matmul(kept, value)
 
         def gradient(upstream):
             product = tf.cast(upstream, "float32") * tf.cast(output, "float32")
             delta = tf.reduce_sum(product, axis=-1, keepdims=True)  # (batch, heads, queries, 1)
-            if seed is not None:
-                delta *= 1.0 - dropout
             coarse = tf.cast(delta, query.dtype)
             fine = tf.cast(delta - tf.cast(coarse, "float32"), query.dtype)
             of_kept = tf.matmul(
                 _with_channels(upstream, -coarse, -fine), _with_channels(value, 1.0, 1.0), transpose_b=True
             )
-            of_scores = kept * of_kept
             if seed is not None:
-                of_dropped = tf.cast(delta / (dropout - 1.0), query.dtype)
-                of_scores = tf.where(kept == 0, weights * of_dropped, of_scores)
+                of_kept = tf.where(kept == 0, -coarse, of_kept)
+            of_scores = weights * of_kept
             of_value = tf.matmul(kept, upstream, transpose_a=True)
             return tf.matmul(of_scores, key), tf.matmul(of_scores, query, transpose_a=True), of_value
 
         return output, gradient
 
+    if seed is not None:
+        value = tf.cast(tf.cast(value, "float32") / kept_share(dropout), value.dtype)
     return attend(query, key, value)
 
 
@@ -86,16 +84,13 @@ def _with_channels(x, *channels):
 def _softmax(scores):
     """softmax of bfloat16 scores, computed in float32.
 
-    XLA would subtract the maximum in bfloat16, which makes weights wrong by up to 13 %. Whether XLA compiles a function
-    cannot be asked while it is traced, but in the graph: to XLA, the index of a device is that of no named device.
+    XLA would subtract the maximum in bfloat16, which makes weights wrong by up to 13 %.
     """
     import tensorflow as tf
 
-    index = tf.raw_ops.DeviceIndex(device_names=["CPU"])
-    return tf.switch_case(
-        index,
-        [lambda: tf.nn.softmax(scores)],
-        default=lambda: tf.cast(tf.nn.softmax(tf.cast(scores, "float32")), scores.dtype),
+    return unless_compiled(
+        lambda: tf.nn.softmax(scores),
+        lambda: tf.cast(tf.nn.softmax(tf.cast(scores, "float32")), scores.dtype),
     )
 
 
@@ -108,8 +103,6 @@ def _softmax_computes_in_float32():
     import tensorflow as tf
 
     with tf.init_scope():
-        if any(device.device_type != "CPU" for device in tf.config.list_logical_devices()):
-            return False
         scores = tf.cast(tf.reshape(tf.linspace(-6.0, 6.0, 512), (4, 128)), "bfloat16")
         exact = tf.cast(tf.nn.softmax(tf.cast(scores, "float32")), "bfloat16")
         return bool(tf.reduce_all(tf.nn.softmax(scores) == exact))

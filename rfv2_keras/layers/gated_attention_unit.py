@@ -1,13 +1,12 @@
 """The gated attention unit (GAU), self- and cross-attention."""
 
-import math
-
 import keras
 from keras import ops
 
 from rfv2_keras.layers.activations import get_activation
 from rfv2_keras.layers.attention_weights import attention_weights, check_normalization
 from rfv2_keras.layers.dense import projection
+from rfv2_keras.layers.dropout import dropout
 from rfv2_keras.layers.query_chunks import attend_in_chunks
 from rfv2_keras.layers.rematerialization import DrawnSeed, check_checkpointing, rematerialize
 from rfv2_keras.layers.rotary import apply_rotary
@@ -126,10 +125,12 @@ class GatedAttentionUnit(keras.layers.Layer):
 
     def _attend(self, inputs, attention_mask, attention_bias, rotary, seed, training):
         gate, q, k, v = self._project(*inputs)
+        # Half of the division by √key_size is done to either, so that both are multiplied by one table.
+        scale = self.key_size**-0.25 if self.attention_scale else 1.0
         if rotary is not None:
-            q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
-        if self.attention_scale:  # on the queries: smaller than the scores
-            q = q * (1.0 / math.sqrt(self.key_size))
+            q, k = apply_rotary(q, rotary, scale), apply_rotary(k, rotary, scale)
+        elif self.attention_scale:
+            q = q * scale**2  # smaller than the scores
         forget = self.gradient_checkpointing == "attention"
         outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training, forget)
         return self.o_dense(gate * outputs)
@@ -142,7 +143,7 @@ class GatedAttentionUnit(keras.layers.Layer):
             scores, self.normalization, mask, bias, self.normalization_length, self.compute_dtype
         )
         if seed is not None:
-            weights = keras.random.dropout(weights, self.dropout, seed=seed)
+            weights = dropout(weights, self.dropout, seed)
         return ops.matmul(weights, value)
 
     def _project(self, query, key=None, value=None):

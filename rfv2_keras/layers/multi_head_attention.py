@@ -1,13 +1,12 @@
 """Multi-head attention with rotary positions."""
 
-import math
-
 import keras
 from keras import ops
 
 from rfv2_keras.layers.attention_weights import attention_weights, check_normalization
 from rfv2_keras.layers.cpu_attention import cpu_attention, has_cpu_attention
 from rfv2_keras.layers.dense import projection
+from rfv2_keras.layers.dropout import dropout
 from rfv2_keras.layers.query_chunks import attend_in_chunks
 from rfv2_keras.layers.rematerialization import DrawnSeed, check_checkpointing, rematerialize
 from rfv2_keras.layers.rotary import apply_rotary
@@ -109,10 +108,12 @@ class MultiHeadAttention(keras.layers.Layer):
         q = self._heads(self.q_dense(query), self.key_size)  # b q h d
         k = self._heads(self.k_dense(key), self.key_size)  # b k h d
         v = self._heads(self.v_dense(value), self.head_size)  # b k h d
+        # Half of the division by √key_size is done to either, so that both are multiplied by one table.
+        scale = self.key_size**-0.25 if self.attention_scale else 1.0
         if rotary is not None:
-            q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
-        if self.attention_scale:  # on the queries: smaller than the scores
-            q = q * (1.0 / math.sqrt(self.key_size))
+            q, k = apply_rotary(q, rotary, scale), apply_rotary(k, rotary, scale)
+        elif self.attention_scale:
+            q = q * scale**2  # smaller than the scores
         forget = self.gradient_checkpointing == "attention"
         outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training, forget)
         length = ops.shape(query)[1]
@@ -128,7 +129,7 @@ class MultiHeadAttention(keras.layers.Layer):
             scores, self.normalization, mask, bias, self.normalization_length, self.compute_dtype
         )
         if seed is not None:
-            weights = keras.random.dropout(weights, self.dropout, seed=seed)
+            weights = dropout(weights, self.dropout, seed)
         return ops.einsum("bhqk,bkhd->bqhd", weights, value)
 
     def _heads(self, x, size):

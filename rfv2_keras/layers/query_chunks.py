@@ -1,5 +1,7 @@
 """Attention over long inputs, a few queries at a time, so that memory grows with the length and not its square."""
 
+import functools
+
 from keras import ops
 
 from rfv2_keras.layers.rematerialization import DrawnSeed, rematerialize
@@ -36,26 +38,34 @@ def attend_in_chunks(attend, query, key, value, mask, bias, seed, training, forg
     longest = LONGEST_WHOLE
     if training:
         longest = CHUNK if forget else LONGEST_WHOLE_IN_TRAINING
-    if (is_known and length <= longest) or (training and not is_known):
-        return _attend(attend, training and forget, query, key, value, mask, bias, seed)
-    size = CHUNK if is_known else ops.where(length > longest, CHUNK, length)
-    chunks = (length + size - 1) // size
-    cut = {"query": _pieces(query, 1, chunks, size)}
+    whole = functools.partial(_attend, attend, training and forget, query, key, value, mask, bias, seed)
+    if training and not is_known:
+        return whole()
+    chunked = functools.partial(_attend_chunks, attend, training, query, key, value, mask, bias, seed)
+    if is_known:
+        return whole() if length <= longest else chunked()
+    return ops.cond(length > longest, chunked, whole)
+
+
+def _attend_chunks(attend, forget, query, key, value, mask, bias, seed):
+    length = ops.shape(query)[1]
+    chunks = (length + CHUNK - 1) // CHUNK
+    cut = {"query": _pieces(query, 1, chunks)}
     if mask is not None and len(mask.shape) == 3 and mask.shape[1] != 1:
-        cut["mask"] = _pieces(mask, 1, chunks, size)
+        cut["mask"] = _pieces(mask, 1, chunks)
     if bias is not None and bias.shape[-2] != 1:
-        cut["bias"] = _pieces(bias, -2, chunks, size)
+        cut["bias"] = _pieces(bias, -2, chunks)
 
     def attend_chunk(number, pieces):
         chunk = ops.moveaxis(pieces["query"], 0, 1)
         chunk_mask = ops.moveaxis(pieces["mask"], 0, 1) if "mask" in cut else mask
         chunk_bias = ops.moveaxis(pieces["bias"], 0, -2) if "bias" in cut else bias
-        return _attend(attend, training, chunk, key, value, chunk_mask, chunk_bias, _chunk_seed(seed, number))
+        return _attend(attend, forget, chunk, key, value, chunk_mask, chunk_bias, _chunk_seed(seed, number))
 
     outputs = ops.map(lambda xs: attend_chunk(*xs), (ops.arange(chunks, dtype="int32"), cut))
-    outputs = ops.moveaxis(outputs, 0, 1)  # (batch, chunks, size, ...)
+    outputs = ops.moveaxis(outputs, 0, 1)  # (batch, chunks, CHUNK, ...)
     shape = ops.shape(outputs)
-    return ops.reshape(outputs, (shape[0], chunks * size, *shape[3:]))[:, :length]
+    return ops.reshape(outputs, (shape[0], chunks * CHUNK, *shape[3:]))[:, :length]
 
 
 def _attend(attend, forget, query, key, value, mask, bias, seed):
@@ -68,12 +78,12 @@ def _attend(attend, forget, query, key, value, mask, bias, seed):
     return rematerialize(compute, forget, *tensors)
 
 
-def _pieces(x, axis, chunks, size):
-    """(chunks, size, ...): the axis in front, filled up with zeros, cut."""
+def _pieces(x, axis, chunks):
+    """(chunks, CHUNK, ...): the axis in front, filled up with zeros, cut."""
     x = ops.moveaxis(x, axis, 0)
     shape = ops.shape(x)
-    missing = ops.zeros((chunks * size - shape[0], *shape[1:]), dtype=x.dtype)
-    return ops.reshape(ops.concatenate([x, missing], axis=0), (chunks, size, *shape[1:]))
+    missing = ops.zeros((chunks * CHUNK - shape[0], *shape[1:]), dtype=x.dtype)
+    return ops.reshape(ops.concatenate([x, missing], axis=0), (chunks, CHUNK, *shape[1:]))
 
 
 def _chunk_seed(seed, number):

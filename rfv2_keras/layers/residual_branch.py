@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from rfv2_keras.layers.dropout import dropout
+
 RESIDUALS = ("plain", "alpha_warmup", "rezero", "deepnorm")
 
 
@@ -69,9 +71,9 @@ class ResidualBranch(keras.layers.Layer):
         self.alpha.assign(value)
 
     def call(self, inputs, branch, condition=None, training=None):
-        if training and self.dropout:
-            branch = keras.random.dropout(branch, self.dropout, seed=self.seed_generator)
         x, f = ops.cast(inputs, "float32"), ops.cast(branch, "float32")
+        if training and self.dropout:
+            f = dropout(f, self.dropout, self.seed_generator)
         if self.skip_scale != 1.0:
             x = x * self.skip_scale
         if self.alpha is not None:

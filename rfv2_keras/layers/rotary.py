@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from rfv2_keras.layers.cpu_graph import is_bfloat16_on_cpus, unless_compiled
+
 
 @keras.saving.register_keras_serializable(package="rfv2_keras")
 class RotaryEmbedding(keras.layers.Layer):
@@ -44,7 +46,11 @@ class RotaryEmbedding(keras.layers.Layer):
         pairs = np.arange(self.size) // 2
         theta = np.power(float(self.base), -2.0 * pairs / self.size).astype("float32")  # (size,)
         angles = ops.expand_dims(ops.cast(positions, "float32"), -1) * theta  # (1 or batch, length, size)
-        return ops.cast(ops.cos(angles), self.compute_dtype), ops.cast(ops.sin(angles), self.compute_dtype)
+        tables = ops.cast(ops.cos(angles), self.compute_dtype), ops.cast(ops.sin(angles), self.compute_dtype)
+        if is_bfloat16_on_cpus(self.compute_dtype):  # there it is dear to multiply by a smaller tensor
+            batch = (ops.shape(inputs)[0], *ops.shape(angles)[1:])
+            tables = tuple(ops.broadcast_to(table, batch) for table in tables)
+        return tables
 
     def compute_mask(self, inputs, mask=None, positions=None):
         return None  # a table of positions has no padding
@@ -57,23 +63,32 @@ class RotaryEmbedding(keras.layers.Layer):
         return {**super().get_config(), "size": self.size, "base": self.base}
 
 
-def apply_rotary(x, rotary):
-    """Rotate the channel pairs of x by the angles of its positions: x · cos + (x P) · sin.
+def apply_rotary(x, rotary, scale=1.0):
+    """Rotate the channel pairs of x by the angles of its positions and multiply it: scale · (x · cos + (x P) · sin).
 
     P is the constant signed permutation with (x P)_{2i} = −x_{2i+1} and (x P)_{2i+1} = x_{2i}. The small product is
     cheaper, forward and backward, than the strided slices that would give the same.
 
+    In bfloat16 on processors a pair is a complex number of float32, and one product does it all.
+
     Args:
         x: (batch, length, size) or (batch, length, heads, size).
         rotary: the pair (cos, sin) of `RotaryEmbedding`, each (1 or batch, length, size).
+        scale: a number.
 
     Returns:
         A tensor like x.
     """
     cos, sin = rotary
-    size = x.shape[-1]
     if len(x.shape) == 4:
         cos, sin = ops.expand_dims(cos, 2), ops.expand_dims(sin, 2)
+    if is_bfloat16_on_cpus(x.dtype):
+        return _rotate_on_cpus(x, cos, sin, scale)
+    return _rotate(x, cos * scale, sin * scale)
+
+
+def _rotate(x, cos, sin):
+    size = x.shape[-1]
     rows = ops.reshape(x, (-1, size))  # one plain matrix product instead of a batched one
     turned = ops.reshape(ops.matmul(rows, _quarter_turn(size, x.dtype)), ops.shape(x))
     return x * ops.cast(cos, x.dtype) + turned * ops.cast(sin, x.dtype)
@@ -86,3 +101,43 @@ def _quarter_turn(size, dtype):
     matrix[even + 1, even] = -1.0
     matrix[even, even + 1] = 1.0
     return ops.cast(matrix, dtype)
+
+
+def _rotate_on_cpus(x, cos, sin, scale):
+    """scale · (a + b i) (cos + i sin) for every pair (a, b); XLA, which has no such view of pairs, does it by P.
+
+    The gradient is multiplied by the conjugate, so that nothing is kept but the table. TensorFlow makes the table once
+    for all layers, as it is the same computation from the same tensors in each of them.
+    """
+    import tensorflow as tf
+
+    cos, sin = scale * tf.cast(cos, "float32"), scale * tf.cast(sin, "float32")
+    table = _table_of_pairs(cos, sin, x.shape[2] if len(x.shape) == 4 else None)
+
+    def multiply(x, table):
+        shape = tf.shape(x)
+        pairs = tf.reshape(tf.cast(x, "float32"), tf.concat([shape[:-1], [x.shape[-1] // 2, 2]], axis=0))
+        product = tf.bitcast(pairs, "complex64") * tf.bitcast(table, "complex64")
+        return tf.cast(tf.reshape(tf.bitcast(product, "float32"), shape), x.dtype)
+
+    @tf.custom_gradient
+    def rotate(x):
+        def gradient(upstream):
+            conjugate = table * tf.constant([1.0, -1.0])
+            return unless_compiled(lambda: multiply(upstream, conjugate), lambda: _rotate(upstream, cos, -sin))
+
+        return unless_compiled(lambda: multiply(x, table), lambda: _rotate(x, cos, sin)), gradient
+
+    return rotate(x)
+
+
+def _table_of_pairs(cos, sin, heads):
+    """(cos, sin) of every pair of channels, (1 or batch, length, [heads,] size / 2, 2)."""
+    import tensorflow as tf
+
+    is_even = np.arange(cos.shape[-1]) % 2 == 0  # cos and sin have every value twice
+    table = tf.where(is_even, cos, sin)
+    table = tf.reshape(table, tf.concat([tf.shape(table)[:-1], [table.shape[-1] // 2, 2]], axis=0))
+    if heads is not None:  # eight bytes are copied in half the time that a complex number takes
+        table = tf.bitcast(tf.repeat(tf.bitcast(table, "float64"), heads, axis=2), "float32")
+    return table

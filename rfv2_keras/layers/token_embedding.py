@@ -25,13 +25,15 @@ class TokenEmbedding(keras.layers.Embedding):
 
     def __init__(self, input_dim, output_dim, **kwargs):
         kwargs.pop("mask_zero", None)
-        super().__init__(input_dim, output_dim, mask_zero=True, **kwargs)
+        # Without autocast the rows that were looked up are cast, not the table.
+        super().__init__(input_dim, output_dim, mask_zero=True, autocast=False, **kwargs)
 
     def call(self, inputs, reverse=False):
         if not reverse:
             return super().call(inputs)
-        table = ops.cast(self.embeddings, self.compute_dtype)
-        return ops.matmul(ops.cast(inputs, self.compute_dtype), ops.transpose(table))
+        hidden, table = (ops.cast(x, self.compute_dtype) for x in (inputs, self.embeddings))
+        logits = _project(ops.reshape(hidden, (-1, self.output_dim)), table)
+        return ops.reshape(logits, (*ops.shape(inputs)[:-1], self.input_dim))
 
     def compute_mask(self, inputs, mask=None, reverse=False):
         return mask if reverse else padding_mask(inputs)
@@ -45,6 +47,17 @@ class TokenEmbedding(keras.layers.Embedding):
         config = super().get_config()
         del config["mask_zero"]  # always on
         return config
+
+
+@ops.custom_gradient
+def _project(hidden, table):
+    """h Eᵀ; the gradient of E is made the way E lies, not transposed afterwards."""
+
+    def gradient(*arguments, upstream=None):
+        upstream = arguments[0] if upstream is None else upstream
+        return ops.matmul(upstream, table), ops.matmul(ops.transpose(upstream), hidden)
+
+    return ops.matmul(hidden, ops.transpose(table)), gradient
 
 
 def padding_mask(token_ids):

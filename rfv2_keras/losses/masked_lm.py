@@ -79,7 +79,16 @@ def _is_target(labels):
 
 
 def _is_correct(labels, outputs):
-    return ops.equal(ops.argmax(outputs, axis=-1), ops.cast(labels, "int32"))
+    return ops.equal(_argmax(outputs), ops.cast(labels, "int32"))
+
+
+def _argmax(outputs):
+    """The first index of the largest output; with TensorFlow, Keras's goes over outputs five times more for −0.0."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.argmax(outputs, axis=-1)
+    import tensorflow as tf
+
+    return tf.argmax(outputs, axis=-1, output_type="int32")
 
 
 def _token_losses(labels, outputs, from_logits):

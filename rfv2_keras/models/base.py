@@ -4,6 +4,7 @@ import keras
 
 from rfv2_keras.layers import (
     AttentionMask,
+    Dropout,
     FeedForward,
     GatherPositions,
     LayerNorm,
@@ -136,7 +137,7 @@ class Transformer:
 
     def dropout(self, x, name):
         rate = self.config.hidden_dropout_prob
-        return keras.layers.Dropout(rate, dtype=self.dtype, name=name)(x) if rate else x
+        return Dropout(rate, dtype=self.dtype, name=name)(x) if rate else x
 
     def dense(self, units, name, activation=None, use_bias=None):
         use_bias = self.config.use_bias if use_bias is None else use_bias

@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from rfv2_keras import build_transformer_model
 from rfv2_keras.layers import RotaryEmbedding, apply_rotary
 
 ROTARY_MODELS = ("roformer_v2", "gau_alpha", "roformer")
@@ -123,3 +125,48 @@ def test_custom_positions_in_16_bits(small_model, positions):
     for table, function in ((cos, np.cos), (sin, np.sin)):
         expected = np.repeat(function(angles), 2, axis=-1)
         np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(table, "float32")), expected, atol=2**-8)
+
+
+@pytest.mark.parametrize("how", ["eager", "graph", "graph of any shape", "XLA"])
+@pytest.mark.parametrize("heads", [None, 1, 3])
+@pytest.mark.parametrize("own_positions", [False, True])
+def test_bfloat16_is_the_rounded_rotation(own_positions, heads, how):
+    """Output and gradient, against float64; on processors, pairs are complex numbers unless XLA compiles them."""
+    random = np.random.default_rng(0)
+    batch, length, size, scale = 3, 7, 10, 0.3
+    shape = (batch, length, size) if heads is None else (batch, length, heads, size)
+    x, upstream = (tf.cast(random.normal(size=shape), "bfloat16") for _ in range(2))
+    positions = tf.constant(random.uniform(-9, 99, (batch, length)), "float32") if own_positions else None
+    layer = RotaryEmbedding(size, dtype="bfloat16")
+
+    def compute(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = apply_rotary(x, layer(x, positions), scale)
+        return tf.stack([y, tape.gradient(y, x, output_gradients=upstream)])
+
+    if how != "eager":
+        specs = [tf.TensorSpec([None, None, *shape[2:]], "bfloat16")] * 2 if how == "graph of any shape" else None
+        compute = tf.function(compute, input_signature=specs, jit_compile=how == "XLA")
+    y, gradient = tf.cast(compute(x, upstream), "float64").numpy()
+    places = np.arange(length)[None] * 1.0 if positions is None else positions.numpy()
+    angles = places[..., None] * 10000.0 ** (-2.0 * np.arange(size // 2) / size)
+    turn = scale * np.exp(1j * (angles if heads is None else angles[:, :, None]))
+    for result, of, factor in ((y, x, turn), (gradient, upstream, turn.conj())):
+        of = tf.cast(of, "float64").numpy()
+        expected = (of[..., ::2] + 1j * of[..., 1::2]) * factor
+        error = np.abs(result[..., ::2] + 1j * result[..., 1::2] - expected)
+        # Tables, their products and their sum are rounded, each by at most 2⁻⁹ of the length of a pair.
+        assert (error / np.abs(expected)).max() < 4 * 2.0**-8
+
+
+def test_model_rotates_queries_and_keys_alike_in_both_types():
+    """The fast form is the one that a bfloat16 model takes, and its outputs are those of float32 up to rounding."""
+    config = {"model_type": "roformer_v2", "vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2}
+    config |= {"num_attention_heads": 2, "intermediate_size": 64}
+    exact, fast = (build_transformer_model(config, dtype=dtype) for dtype in ("float32", "mixed_bfloat16"))
+    fast.set_weights(exact.get_weights())
+    tokens = np.random.default_rng(0).integers(1, 50, (4, 30))
+    inputs = [tokens, np.zeros_like(tokens)]
+    difference = ops.convert_to_numpy(ops.cast(fast(inputs), "float32")) - ops.convert_to_numpy(exact(inputs))
+    assert np.sqrt(np.mean(difference**2)) < 0.02  # vectors have length √size
