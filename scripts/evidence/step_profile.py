@@ -27,7 +27,7 @@ CASES = (
     ("infer", "small", 4, 512),
     ("infer", "base", 16, 128),
 )
-KINDS = ("feed-forward", "projections", "attention", "logits", "RoPE", "softmax", "optimizer", "rest")
+KINDS = ("feed-forward", "projections", "attention", "logits", "softmax", "optimizer", "rest")
 AROUND = ("EagerLocalExecute", "KernelAndDeviceFunc", "ExecutorState")  # events that contain others
 PRODUCTS = KINDS[:4]  # those that the model cannot do without
 
@@ -90,12 +90,10 @@ def kind(name, operation):
             return "feed-forward"
         if "dense" in name:
             return "projections"
-        if "Batch" in operation or "Einsum" in operation:
-            return "attention"
-        return "RoPE" if "Attention" in name else "logits"
+        return "attention" if "Batch" in operation or "Einsum" in operation else "logits"
     if "Softmax" in operation:
         return "softmax"
-    # XLA runs nothing but the optimizer, and the gradient of swish in GAU-α.
+    # Without dropout, XLA runs nothing but the optimizer, and the gradient of swish in GAU-α.
     return "optimizer" if operation in ("ExecuteAsyncOnStream", "L2Loss") or "Executable" in name else "rest"
 
 
