@@ -47,16 +47,21 @@ class RotaryEmbedding(keras.layers.Layer):
         theta = np.power(float(self.base), -2.0 * pairs / self.size).astype("float32")  # (size,)
         angles = ops.expand_dims(ops.cast(positions, "float32"), -1) * theta  # (1 or batch, length, size)
         tables = ops.cast(ops.cos(angles), self.compute_dtype), ops.cast(ops.sin(angles), self.compute_dtype)
-        if is_bfloat16_on_cpus(self.compute_dtype):  # there it is dear to multiply by a smaller tensor
+        if self._gives_whole_batch:
             batch = (ops.shape(inputs)[0], *ops.shape(angles)[1:])
             tables = tuple(ops.broadcast_to(table, batch) for table in tables)
         return tables
+
+    @property
+    def _gives_whole_batch(self):
+        """Whether tables are as large as what is multiplied with them; see `_rotate_on_cpus`."""
+        return is_bfloat16_on_cpus(self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None, positions=None):
         return None  # a table of positions has no padding
 
     def compute_output_shape(self, inputs_shape, positions_shape=None):
-        leading = (1, inputs_shape[1]) if positions_shape is None else tuple(positions_shape)
+        leading = tuple(positions_shape or (inputs_shape[0] if self._gives_whole_batch else 1, inputs_shape[1]))
         return (*leading, self.size), (*leading, self.size)
 
     def get_config(self):
@@ -88,6 +93,7 @@ def apply_rotary(x, rotary, scale=1.0):
 
 
 def _rotate(x, cos, sin):
+    """x · cos + (x P) · sin."""
     size = x.shape[-1]
     rows = ops.reshape(x, (-1, size))  # one plain matrix product instead of a batched one
     turned = ops.reshape(ops.matmul(rows, _quarter_turn(size, x.dtype)), ops.shape(x))
@@ -107,7 +113,8 @@ def _rotate_on_cpus(x, cos, sin, scale):
     """scale · (a + b i) (cos + i sin) for every pair (a, b); XLA, which has no such view of pairs, does it by P.
 
     The gradient is multiplied by the conjugate, so that nothing is kept but the table. TensorFlow makes the table once
-    for all layers, as it is the same computation from the same tensors in each of them.
+    for all layers, as it is the same computation from the same tensors in each of them; a smaller one, to be broadcast,
+    would make the product up to five times as dear.
     """
     import tensorflow as tf
 

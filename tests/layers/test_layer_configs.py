@@ -41,6 +41,7 @@ EXAMPLES = {
     "AttentionMask": [({"kind": "unilm"}, (IDS, SEGMENTS)), ({"kind": "unilm"}, (IDS, SEGMENTS, SEGMENTS))],
     "BiasFreeDense": [({"units": 7, "activation": "relu", "kernel_initializer": "ones"}, (X,))],
     "ConditionalRandomField": [({"units": 12, "learning_rate_multiplier": 10.0}, (X,))],
+    "Dropout": [({"rate": 0.2, "seed": 5}, (X,))],
     "EfficientGlobalPointer": [(SPANS, (X,))],
     "FeedForward": [
         (
@@ -112,7 +113,7 @@ EXAMPLES = {
         ({"norm": layers.LayerNorm(conditional=True), "residual": "rezero"}, (X, Y, C)),
         ({"residual": "alpha_warmup"}, (X, Y)),
     ],
-    "RotaryEmbedding": [({"size": 6, "base": 100.0}, (X, IDS))],
+    "RotaryEmbedding": [({"size": 6, "base": 100.0}, inputs) for inputs in ((X,), (X, IDS))],
     "ScaleOffset": [({"scale": False}, (X,)), ({"offset": False}, (X,))],
     "SegmentEmbedding": [({"input_dim": 3, "output_dim": 8, "embeddings_initializer": "he_normal"}, (SEGMENTS,))],
     "TokenEmbedding": [({"input_dim": 9, "output_dim": 8, "embeddings_initializer": "he_normal"}, (IDS,))],
