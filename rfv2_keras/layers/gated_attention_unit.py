@@ -9,7 +9,7 @@ from rfv2_keras.layers.dense import projection
 from rfv2_keras.layers.dropout import dropout
 from rfv2_keras.layers.query_chunks import attend_in_chunks
 from rfv2_keras.layers.rematerialization import DrawnSeed, check_checkpointing, rematerialize
-from rfv2_keras.layers.rotary import apply_rotary
+from rfv2_keras.layers.rotary import place_and_scale
 from rfv2_keras.layers.scale_offset import ScaleOffset
 
 
@@ -125,12 +125,8 @@ class GatedAttentionUnit(keras.layers.Layer):
 
     def _attend(self, inputs, attention_mask, attention_bias, rotary, seed, training):
         gate, q, k, v = self._project(*inputs)
-        # Half of the division by √key_size is done to either, so that both are multiplied by one table.
-        scale = self.key_size**-0.25 if self.attention_scale else 1.0
-        if rotary is not None:
-            q, k = apply_rotary(q, rotary, scale), apply_rotary(k, rotary, scale)
-        elif self.attention_scale:
-            q = q * scale**2  # smaller than the scores
+        scale = self.key_size**-0.5 if self.attention_scale else 1.0
+        q, k = place_and_scale(q, k, rotary, scale)
         forget = self.gradient_checkpointing == "attention"
         outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training, forget)
         return self.o_dense(gate * outputs)

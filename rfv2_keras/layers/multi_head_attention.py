@@ -9,7 +9,7 @@ from rfv2_keras.layers.dense import projection
 from rfv2_keras.layers.dropout import dropout
 from rfv2_keras.layers.query_chunks import attend_in_chunks
 from rfv2_keras.layers.rematerialization import DrawnSeed, check_checkpointing, rematerialize
-from rfv2_keras.layers.rotary import apply_rotary
+from rfv2_keras.layers.rotary import place_and_scale
 
 
 @keras.saving.register_keras_serializable(package="rfv2_keras")
@@ -108,12 +108,8 @@ class MultiHeadAttention(keras.layers.Layer):
         q = self._heads(self.q_dense(query), self.key_size)  # b q h d
         k = self._heads(self.k_dense(key), self.key_size)  # b k h d
         v = self._heads(self.v_dense(value), self.head_size)  # b k h d
-        # Half of the division by √key_size is done to either, so that both are multiplied by one table.
-        scale = self.key_size**-0.25 if self.attention_scale else 1.0
-        if rotary is not None:
-            q, k = apply_rotary(q, rotary, scale), apply_rotary(k, rotary, scale)
-        elif self.attention_scale:
-            q = q * scale**2  # smaller than the scores
+        scale = self.key_size**-0.5 if self.attention_scale else 1.0
+        q, k = place_and_scale(q, k, rotary, scale)
         forget = self.gradient_checkpointing == "attention"
         outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training, forget)
         length = ops.shape(query)[1]

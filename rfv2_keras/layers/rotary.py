@@ -92,6 +92,17 @@ def apply_rotary(x, rotary, scale=1.0):
     return _rotate(x, cos * scale, sin * scale)
 
 
+def place_and_scale(query, key, rotary, scale):
+    """Queries and keys, rotated by `rotary` unless it is None, whose scores are multiplied by `scale`.
+
+    Where they are rotated, either takes the root of `scale`, so that both are multiplied by one table. Where they are
+    not, the queries take it, which are smaller than the scores.
+    """
+    if rotary is not None:
+        return tuple(apply_rotary(x, rotary, scale**0.5) for x in (query, key))
+    return (query if scale == 1.0 else query * scale), key
+
+
 def _rotate(x, cos, sin):
     """x · cos + (x P) · sin."""
     size = x.shape[-1]
