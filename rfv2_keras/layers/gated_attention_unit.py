@@ -34,8 +34,9 @@ class GatedAttentionUnit(keras.layers.Layer):
         attention_scale: whether scores are divided by √key_size.
         dropout: rate at which attention weights are dropped in training.
         kernel_initializer: of all kernels.
-        gradient_checkpointing: what is computed again for the gradient instead of being kept: `"attention"` the n × n
-            weights (arXiv 2205.05198), True the whole layer, False nothing.
+        gradient_checkpointing: what is computed again for the gradient instead of being kept: `"attention"` everything
+            but products with kernels (U, V, Z, the n × n weights, the gated values; after arXiv 2205.05198), True the
+            whole layer, False nothing.
 
     Call arguments:
         query: (batch, queries, size).
@@ -87,20 +88,18 @@ class GatedAttentionUnit(keras.layers.Layer):
 
     def build(self, query_shape, key_shape=None, value_shape=None):
         if self.self_attention:
-            self.i_dense = self._projection(2 * self.units + self.key_size, "i_dense", query_shape, self.activation)
+            self.i_dense = self._projection(2 * self.units + self.key_size, "i_dense", query_shape)
             self.q_scaleoffset = self._scale_offset("q_scaleoffset", query_shape)
             self.k_scaleoffset = self._scale_offset("k_scaleoffset", query_shape)
         else:
             key_shape = key_shape or query_shape
-            self.uq_dense = self._projection(self.units + self.key_size, "uq_dense", query_shape, self.activation)
-            self.k_dense = self._projection(self.key_size, "k_dense", key_shape, self.activation)
-            self.v_dense = self._projection(self.units, "v_dense", value_shape or key_shape, self.activation)
+            self.uq_dense = self._projection(self.units + self.key_size, "uq_dense", query_shape)
+            self.k_dense = self._projection(self.key_size, "k_dense", key_shape)
+            self.v_dense = self._projection(self.units, "v_dense", value_shape or key_shape)
         self.o_dense = self._projection(query_shape[-1], "o_dense", (*query_shape[:-1], self.units))
 
-    def _projection(self, units, name, shape, activation=None):
-        dense = projection(
-            units, self.use_bias, self.kernel_initializer, activation=activation, dtype=self.dtype_policy, name=name
-        )
+    def _projection(self, units, name, shape):
+        dense = projection(units, self.use_bias, self.kernel_initializer, dtype=self.dtype_policy, name=name)
         dense.build(shape)
         return dense
 
@@ -117,19 +116,36 @@ class GatedAttentionUnit(keras.layers.Layer):
             )
         seed = DrawnSeed(self.seed_generator.next()) if training and self.dropout else None
 
-        def attend(*inputs):
-            return self._attend(inputs, attention_mask, attention_bias, rotary, seed, training)
+        def attend(*projected):
+            return self._attend(projected, attention_mask, attention_bias, rotary, seed, training)
+
+        def transform(*inputs):
+            return rematerialize(attend, self.gradient_checkpointing == "attention", *self._project(*inputs))
 
         inputs = (query,) if key is None else (query, key, key if value is None else value)
-        return rematerialize(attend, self.gradient_checkpointing is True, *inputs)
+        return rematerialize(transform, self.gradient_checkpointing is True, *inputs)
 
-    def _attend(self, inputs, attention_mask, attention_bias, rotary, seed, training):
-        gate, q, k, v = self._project(*inputs)
+    def _project(self, query, key=None, value=None):
+        """What the activation is applied to: [U, V, Z], or [U, Q], K and V."""
+        if self.self_attention:
+            return (self.i_dense(query),)
+        return self.uq_dense(query), self.k_dense(key), self.v_dense(value)
+
+    def _attend(self, projected, attention_mask, attention_bias, rotary, seed, training):
+        gate, q, k, v = self._activate(*projected)
         scale = self.key_size**-0.5 if self.attention_scale else 1.0
         q, k = place_and_scale(q, k, rotary, scale)
-        forget = self.gradient_checkpointing == "attention"
-        outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training, forget)
+        outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training)
         return self.o_dense(gate * outputs)
+
+    def _activate(self, first, key=None, value=None):
+        """The gate U, queries, keys and values."""
+        first = self.activation(first)
+        if self.self_attention:
+            gate, v, z = ops.split(first, [self.units, 2 * self.units], axis=-1)
+            return gate, self.q_scaleoffset(z), self.k_scaleoffset(z), v
+        gate, q = ops.split(first, [self.units], axis=-1)
+        return gate, q, self.activation(key), self.activation(value)
 
     def _weigh(self, query, key, value, mask, bias, seed):
         """The mean of the values under the attention weights of some queries."""
@@ -141,14 +157,6 @@ class GatedAttentionUnit(keras.layers.Layer):
         if seed is not None:
             weights = dropout(weights, self.dropout, seed)
         return ops.matmul(weights, value)
-
-    def _project(self, query, key=None, value=None):
-        """The gate U, queries, keys and values."""
-        if self.self_attention:
-            gate, v, z = ops.split(self.i_dense(query), [self.units, 2 * self.units], axis=-1)
-            return gate, self.q_scaleoffset(z), self.k_scaleoffset(z), v
-        gate, q = ops.split(self.uq_dense(query), [self.units], axis=-1)
-        return gate, q, self.k_dense(key), self.v_dense(value)
 
     def compute_output_shape(self, query_shape, key_shape=None, value_shape=None):
         return query_shape

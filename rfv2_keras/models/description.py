@@ -65,22 +65,25 @@ def activation_bytes(config, batch, length):
 
     Counted are the outputs of products, activations, normalisations and dropout. What a compiler fuses away or keeps in
     addition is not: measured were 0.8 to 1.1 times this number (small sizes on a CPU). With `gradient_checkpointing`
-    the inner values of one layer only are kept, or, if that is "attention", the weights of one only.
+    the inner values of one layer only are kept, or, if that is "attention", the weights of one only; for GAU-α
+    everything between the two products of one.
     """
     hidden, heads = config.hidden_size, config.num_attention_heads
     scores = 3 * heads * length  # normalised, dropped, and the mask of the dropout
     if config.model_type == "gau_alpha":
-        inner = 7 * config.intermediate_size + 6 * config.key_size
+        inner = 2 * config.intermediate_size + config.key_size
+        between = 5 * config.intermediate_size + 5 * config.key_size + scores
         outer = 4 * hidden
     else:
         width = heads * config.key_size, heads * config.head_size
         inner = 5 * width[0] + 2 * width[1] + 2 * config.intermediate_size
+        between = scores
         outer = 8 * hidden
     layers = config.num_hidden_layers
     inner_layers = 1 if config.gradient_checkpointing is True else layers
-    score_layers = 1 if config.gradient_checkpointing else layers
+    between_layers = 1 if config.gradient_checkpointing else layers
     logits = 3 * _TARGETS * config.token_table_size
-    kept = layers * outer + inner_layers * inner + score_layers * scores + 3 * hidden + logits
+    kept = layers * outer + inner_layers * inner + between_layers * between + 3 * hidden + logits
     return 4 * int(batch * length * kept)
 
 

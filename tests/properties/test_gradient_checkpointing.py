@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.compat.v1.graph_util import extract_sub_graph
 
 
 def gradients_of(model, batch, training, jit):
@@ -61,12 +62,15 @@ def test_something_is_computed_again(small_model, batch, model_type, again):
 
 @pytest.mark.parametrize("model_type", ["roformer_v2", "gau_alpha"])
 def test_attention_alone_keeps_projections(small_model, batch, model_type):
-    """No product with a kernel is computed again, while whole layers compute all of them again."""
+    """No product with a kernel is computed again, while whole layers compute some of them again."""
     counts = {}
     for checkpointing in (False, "attention", True):
         model = small_model(model_type, gradient_checkpointing=checkpointing, num_hidden_layers=1)
         graph = gradients_of(model, batch, training=True, jit=False).get_concrete_function().graph
-        counts[checkpointing] = len(re.findall(r'op: "Relu"|op: "Sigmoid"', str(graph.as_graph_def())))
+        # TensorFlow leaves out what no output needs, such as the last product of what is computed again.
+        needed = extract_sub_graph(graph.as_graph_def(), [output.op.name for output in graph.outputs])
+        products = [node for node in needed.node if node.op == "MatMul"]
+        counts[checkpointing] = sum(any("ReadVariableOp" in name for name in node.input) for node in products)
     assert counts[False] == counts["attention"] < counts[True]
 
 
