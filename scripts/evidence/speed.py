@@ -19,18 +19,24 @@ from rfv2_keras.benchmark.suite import named_config
 
 PEERS = "--peer keras-hub --peer pytorch --peer transformers-bert"
 BFLOAT16 = "--dtype bfloat16"
+COMPILED = "--jit false --jit true"  # peers without and with XLA or torch.compile
 TABLES = {
     # name: (arguments of `rfv2 benchmark`, rounds, seconds of a turn)
-    "train_small_128": (f"peers train --config small --batch 16 --length 128 --jit false {PEERS}", 3, 1.5),
-    "train_small_512": (f"peers train --config small --batch 4 --length 512 {BFLOAT16} --jit false {PEERS}", 3, 1.5),
-    "train_base_128": (
-        f"peers train --config base --batch 8 --length 128 --jit false {PEERS}",
+    "train_small_128": (
+        f"peers train --config small --batch 16 --length 128 {COMPILED} --peer keras-hub --peer pytorch",
+        3,
+        1.5,
+    ),
+    "train_small_512": (f"peers train --config small --batch 4 --length 512 {BFLOAT16} {COMPILED} {PEERS}", 3, 1.5),
+    "train_base_128": (f"peers train --config base --batch 8 --length 128 {BFLOAT16} {COMPILED} {PEERS}", 3, 0.5),
+    "train_base_float32": (
+        f"peers train --config base --batch 8 --length 128 --dtype float32 {COMPILED} {PEERS}",
         3,
         0.5,
     ),
-    "train_compiled": (
-        "peers train --config small --batch 16 --length 128 --jit true --peer keras-hub --peer pytorch --no-peak",
-        3,
+    "train_bert": (
+        f"peers train --config small --batch 16 --length 128 {COMPILED} --no-peak --peer transformers-bert",
+        2,
         1.5,
     ),
     "train_roformer": (
@@ -39,19 +45,13 @@ TABLES = {
         2,
         1.5,
     ),
-    "infer_small_128": (f"peers infer --config small --batch 16 --length 128 --jit false {PEERS}", 3, 1.0),
-    "infer_compiled": (
-        f"peers infer --config small --batch 16 --length 128 {BFLOAT16} --jit true --no-peak --peer pytorch "
-        "--peer transformers-bert",
-        3,
-        1.0,
-    ),
+    "infer_small_128": (f"peers infer --config small --batch 16 --length 128 {COMPILED} {PEERS}", 3, 1.0),
     "infer_small_512": (
-        f"peers infer --config small --batch 4 --length 512 {BFLOAT16} --jit false --no-peak {PEERS}",
+        f"peers infer --config small --batch 4 --length 512 {BFLOAT16} {COMPILED} --no-peak {PEERS}",
         3,
         1.0,
     ),
-    "infer_base_128": (f"peers infer --config base --batch 16 --length 128 {BFLOAT16} --jit false {PEERS}", 3, 1.0),
+    "infer_base_128": (f"peers infer --config base --batch 16 --length 128 {COMPILED} {PEERS}", 3, 1.0),
     "xla": (
         "train --config small --batch 16 --length 128 --dtype float32 --dtype bfloat16 --jit false --jit true",
         3,
@@ -66,6 +66,17 @@ TABLES = {
         "train --config roformer_v2_base --config gau_alpha_base --batch 2 --length 512 --batch 1 --length 1024 "
         f"{BFLOAT16}",
         3,
+        0.5,
+    ),
+    "gau_attention": (
+        "train --config roformer_v2_base --config gau_alpha_base --batch 2 --length 512 --batch 1 --length 1024 "
+        f"{BFLOAT16} --checkpointing attention --no-peak",
+        2,
+        0.5,
+    ),
+    "gau_least": (
+        f"train --config roformer_v2_base --config gau_alpha_base --batch 1 --length 8 {BFLOAT16} --no-peak",
+        1,
         0.5,
     ),
     "memory": (

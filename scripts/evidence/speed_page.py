@@ -26,13 +26,12 @@ AIMS = (
     ("training base 8×128", "train_base_128", "bfloat16", ("keras-hub",), 3.2),
     ("training base 8×128", "train_base_128", "bfloat16", PYTORCH, 1.7),
     ("training small 16×128", "train_small_128", "float32", ("keras-hub", *PYTORCH), 1.2),
-    ("training base 8×128", "train_base_128", "float32", ("keras-hub", *PYTORCH), 1.2),
-    ("training small 16×128, peers compiled", "train_compiled", "bfloat16", ("keras-hub", *PYTORCH), 1.7),
+    ("training base 8×128", "train_base_float32", "float32", ("keras-hub", *PYTORCH), 1.2),
     ("inference small 16×128", "infer_small_128", "bfloat16", ("keras-hub",), 2.4),
     ("inference small 16×128", "infer_small_128", "bfloat16", PYTORCH, 1.2),
-    ("inference small 16×128, peers compiled", "infer_compiled", "bfloat16", PYTORCH, 1.2),
     ("inference base 16×128", "infer_base_128", "bfloat16", PYTORCH, 1.15),
     ("inference small 16×128", "infer_small_128", "float32", ("keras-hub", *PYTORCH), 1.15),
+    ("inference base 16×128", "infer_base_128", "float32", ("keras-hub", *PYTORCH), 1.15),
 )
 
 
