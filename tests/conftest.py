@@ -31,6 +31,24 @@ def data():
     return _shared_folder("data")
 
 
+@pytest.fixture(params=["eager", "graph", "graph of any shape", "XLA"])
+def run_tensorflow(request):
+    """A function: (function of tensors, tensors) -> its result, in each of the ways in which TensorFlow computes."""
+
+    def compute(function, *tensors):
+        import tensorflow as tf
+
+        if request.param == "eager":
+            return function(*tensors)
+        signature = None
+        if request.param == "graph of any shape":  # batch and length; sizes of layers are always known
+            shapes = [(None, None, *x.shape[2:])[: len(x.shape)] for x in tensors]
+            signature = [tf.TensorSpec(shape, x.dtype) for shape, x in zip(shapes, tensors, strict=True)]
+        return tf.function(function, input_signature=signature, jit_compile=request.param == "XLA")(*tensors)
+
+    return compute
+
+
 def _shared_folder(name):
     folder = SHARED / name
     if not folder.is_dir():

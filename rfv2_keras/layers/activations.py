@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from rfv2_keras.layers.cpu_graph import has_only_cpus, is_graph_of_known_shape
+from rfv2_keras.layers.custom_gradient import custom_gradient
 
 # "gelu" of bert4keras, BERT and Hugging Face is the exact form with the error function; the names below spell it out.
 _ALIASES = {"gelu_erf": "gelu", "gelu_python": "gelu", "linear": "linear"}
@@ -24,10 +25,9 @@ def swish(x):
     TensorFlow's gradient of it takes σ in bfloat16, element after element, three times as long.
     """
 
-    @ops.custom_gradient
+    @custom_gradient
     def compute(x):
-        def gradient(*arguments, upstream=None):
-            upstream = arguments[0] if upstream is None else upstream
+        def gradient(upstream):
             compiles = has_only_cpus() and is_graph_of_known_shape(x)
             return (_compiled_swish_gradient() if compiles else _swish_gradient)(x, upstream)
 

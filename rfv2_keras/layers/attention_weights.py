@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from rfv2_keras.layers.custom_gradient import custom_gradient
+
 NORMALIZATIONS = ("softmax", "softmax_plus", "squared_relu")
 
 # Large enough that exp() of a masked score is exactly 0 in float32, and finite, so that a query that sees no key at
@@ -59,12 +61,11 @@ def _rounded_softmax(scores, dtype):
     if keras.backend.standardize_dtype(dtype) == "float32":
         return ops.softmax(scores, axis=-1)
 
-    @ops.custom_gradient
+    @custom_gradient
     def compute(scores):
         weights = ops.cast(ops.softmax(scores, axis=-1), dtype)
 
-        def gradient(*arguments, upstream=None):
-            upstream = arguments[0] if upstream is None else upstream
+        def gradient(upstream):
             w = ops.cast(weights, "float32")
             products = w * ops.cast(upstream, "float32")
             return products - w * ops.sum(products, axis=-1, keepdims=True)

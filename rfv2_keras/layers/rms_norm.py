@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from rfv2_keras.layers.custom_gradient import custom_gradient
+
 
 def rms_normalize(x, epsilon, dtype="float32"):
     """x / sqrt(mean(x²) + ε) over the last axis, computed in float32 and then rounded to `dtype`.
@@ -14,13 +16,13 @@ def rms_normalize(x, epsilon, dtype="float32"):
     if keras.backend.standardize_dtype(dtype) == "float32":
         return x * _inverse_size(x, epsilon)
 
-    @ops.custom_gradient
+    @custom_gradient
     def compute(x):
         r = _inverse_size(x, epsilon)
         y = ops.cast(x * r, dtype)
 
-        def gradient(*arguments, upstream=None):
-            g = ops.cast(arguments[0] if upstream is None else upstream, "float32")
+        def gradient(upstream):
+            g = ops.cast(upstream, "float32")
             rounded = ops.cast(y, "float32")
             return r * (g - rounded * ops.mean(g * rounded, axis=-1, keepdims=True))
 

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from rfv2_keras.layers.custom_gradient import custom_gradient
+
 
 @keras.saving.register_keras_serializable(package="rfv2_keras")
 class TokenEmbedding(keras.layers.Embedding):
@@ -49,12 +51,11 @@ class TokenEmbedding(keras.layers.Embedding):
         return config
 
 
-@ops.custom_gradient
+@custom_gradient
 def _project(hidden, table):
     """h Eᵀ; the gradient of E is made the way E lies, not transposed afterwards."""
 
-    def gradient(*arguments, upstream=None):
-        upstream = arguments[0] if upstream is None else upstream
+    def gradient(upstream):
         return ops.matmul(upstream, table), ops.matmul(ops.transpose(upstream), hidden)
 
     return ops.matmul(hidden, ops.transpose(table)), gradient

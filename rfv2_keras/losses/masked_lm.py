@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from rfv2_keras.layers.custom_gradient import custom_gradient
 from rfv2_keras.losses.inputs import at_least_float32
 
 
@@ -109,7 +110,7 @@ def _cross_entropy(labels, logits):
     operation of TensorFlow takes on CPUs.
     """
 
-    @ops.custom_gradient
+    @custom_gradient
     def compute(logits):
         largest = ops.max(logits, axis=-1, keepdims=True)
         powers = ops.exp(logits - largest)
@@ -117,8 +118,7 @@ def _cross_entropy(labels, logits):
         of_label = ops.take_along_axis(logits, ops.expand_dims(labels, -1), axis=-1)
         losses = ops.squeeze(ops.log(total) + largest - of_label, -1)
 
-        def gradient(*arguments, upstream=None):
-            upstream = arguments[0] if upstream is None else upstream
+        def gradient(upstream):
             difference = powers / total - ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
             return difference * ops.expand_dims(upstream, -1)
 

@@ -85,6 +85,12 @@ TABLES = {
         2,
         0.1,
     ),
+    "memory_compiled": (
+        f"peers train --config base --batch 8 --length 512 {BFLOAT16} --jit true --peer pytorch "
+        "--peer transformers-bert --checkpointing attention --no-peak",
+        2,
+        0.1,
+    ),
     "length_train": (
         "train --config small --batch 32 --length 128 --batch 8 --length 512 --batch 4 --length 1024 --batch 2 "
         f"--length 2048 {BFLOAT16} --no-peak",

@@ -9,39 +9,28 @@ from rfv2_keras.layers import Dropout
 from rfv2_keras.layers.dropout import dropout, kept_share
 from rfv2_keras.layers.rematerialization import DrawnSeed
 
-WAYS = ["eager", "graph", "graph of any shape", "XLA"]
-
-
-def run(function, x, how):
-    if how == "eager":
-        return function(x)
-    signature = [tf.TensorSpec([None] * len(x.shape), x.dtype)] if how == "graph of any shape" else None
-    return tf.function(function, input_signature=signature, jit_compile=how == "XLA")(x)
-
 
 def seed_of(*numbers):
     return DrawnSeed(tf.constant(numbers, "int64"))
 
 
-@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("rate", [0.001, 0.1, 0.5, 0.9])
-def test_share_and_value(rate, dtype, how):
+def test_share_and_value(rate, dtype, run_tensorflow):
     """Over 300,001 elements (not a multiple of the four that one random number serves), within five deviations."""
     x = tf.ones((300_001,), dtype)
-    y = tf.cast(run(lambda x: dropout(x, rate, seed_of(1, 2)), x, how), "float64").numpy()
+    y = tf.cast(run_tensorflow(lambda x: dropout(x, rate, seed_of(1, 2)), x), "float64").numpy()
     deviation = np.sqrt(rate * (1.0 - rate) / y.size)
     assert abs((y == 0.0).mean() - rate) < 5 * deviation + 2.0**-16
     rounding = {"float32": 2.0**-23, "bfloat16": 2.0**-8, "float16": 2.0**-10}[dtype]
     np.testing.assert_allclose(y[y != 0], 1.0 / kept_share(rate), rtol=rounding)
 
 
-@pytest.mark.parametrize("how", ["graph", "graph of any shape"])
-def test_neighbours_rows_and_layers_are_independent(how):
+def test_neighbours_rows_and_layers_are_independent(run_tensorflow):
     """Correlations of elements that stem from one random number, of rows, of draws and of seeds: nothing but chance."""
     x = tf.ones((512, 512))
     first, next_draw, next_layer = (
-        run(lambda x, seed=seed: dropout(x, 0.5, seed_of(*seed)), x, how).numpy() / 2.0 - 0.5
+        run_tensorflow(lambda x, seed=seed: dropout(x, 0.5, seed_of(*seed)), x).numpy() / 2.0 - 0.5
         for seed in ((7, 0), (7, 1), (8, 0))
     )
     chance = 5.0 / np.sqrt(first.size)
@@ -52,16 +41,15 @@ def test_neighbours_rows_and_layers_are_independent(how):
             assert abs(np.corrcoef(first.ravel(), np.roll(other.ravel(), shift))[0, 1]) < chance, shift
 
 
-@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_gradient_sees_the_same_elements(dtype, how):
+def test_gradient_sees_the_same_elements(dtype, run_tensorflow):
     def output_and_gradient(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = dropout(x, 0.3, seed_of(5, 6))
         return tf.stack([y, tape.gradient(y, x)])
 
-    y, gradient = run(output_and_gradient, tf.ones((17, 33), dtype), how)
+    y, gradient = run_tensorflow(output_and_gradient, tf.ones((17, 33), dtype))
     np.testing.assert_array_equal(tf.cast(y, "float32"), tf.cast(gradient, "float32"))
 
 

@@ -127,10 +127,9 @@ def test_custom_positions_in_16_bits(small_model, positions):
         np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(table, "float32")), expected, atol=2**-8)
 
 
-@pytest.mark.parametrize("how", ["eager", "graph", "graph of any shape", "XLA"])
 @pytest.mark.parametrize("heads", [None, 1, 3])
 @pytest.mark.parametrize("own_positions", [False, True])
-def test_bfloat16_is_the_rounded_rotation(own_positions, heads, how):
+def test_bfloat16_is_the_rounded_rotation(own_positions, heads, run_tensorflow):
     """Output and gradient, against float64; on processors, pairs are complex numbers unless XLA compiles them."""
     random = np.random.default_rng(0)
     batch, length, size, scale = 3, 7, 10, 0.3
@@ -145,10 +144,7 @@ def test_bfloat16_is_the_rounded_rotation(own_positions, heads, how):
             y = apply_rotary(x, layer(x, positions), scale)
         return tf.stack([y, tape.gradient(y, x, output_gradients=upstream)])
 
-    if how != "eager":
-        specs = [tf.TensorSpec([None, None, *shape[2:]], "bfloat16")] * 2 if how == "graph of any shape" else None
-        compute = tf.function(compute, input_signature=specs, jit_compile=how == "XLA")
-    y, gradient = tf.cast(compute(x, upstream), "float64").numpy()
+    y, gradient = tf.cast(run_tensorflow(compute, x, upstream), "float64").numpy()
     places = np.arange(length)[None] * 1.0 if positions is None else positions.numpy()
     angles = places[..., None] * 10000.0 ** (-2.0 * np.arange(size // 2) / size)
     turn = scale * np.exp(1j * (angles if heads is None else angles[:, :, None]))
