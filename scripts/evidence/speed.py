@@ -87,7 +87,7 @@ TABLES = {
     ),
     "memory_compiled": (
         f"peers train --config base --batch 8 --length 512 {BFLOAT16} --jit true --peer pytorch "
-        "--peer transformers-bert --checkpointing attention --no-peak",
+        "--peer transformers-bert --checkpointing attention --checkpointing layers --no-peak",
         2,
         0.1,
     ),
