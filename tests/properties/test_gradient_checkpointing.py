@@ -74,6 +74,22 @@ def test_attention_alone_keeps_projections(small_model, batch, model_type):
     assert counts[False] == counts["attention"] < counts[True]
 
 
+def test_gau_keeps_only_what_its_activation_takes(small_model, batch):
+    """Neither the gate nor the values nor their product wait for the gradient, all of which are `units` wide."""
+    kept = {}
+    for checkpointing in (False, "attention"):
+        model = small_model("gau_alpha", gradient_checkpointing=checkpointing, num_hidden_layers=1)
+        layer = next(layer for layer in model.layers if hasattr(layer, "units"))
+        operations = gradients_of(model, batch, training=True, jit=False).get_concrete_function().graph.get_operations()
+        loss = next(i for i, x in enumerate(operations) if x.type == "Sum" and x.outputs[0].shape.rank == 0)
+        forward = set(operations[:loss])
+        tensors = [x for operation in operations[loss:] for x in operation.inputs if x.op in forward]
+        kept[checkpointing] = {x.shape[-1] for x in tensors if x.shape.rank == 3}
+    wide = {layer.units, 2 * layer.units + layer.key_size}
+    assert kept[False] >= wide
+    assert kept["attention"] & wide == {2 * layer.units + layer.key_size}
+
+
 def test_config_keeps_it(small_model):
     model = small_model("roformer_v2", gradient_checkpointing=True)
     copy = type(model).from_config(model.get_config())
