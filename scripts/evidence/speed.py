@@ -45,7 +45,12 @@ TABLES = {
         2,
         1.5,
     ),
-    "infer_small_128": (f"peers infer --config small --batch 16 --length 128 {COMPILED} {PEERS}", 3, 1.0),
+    "infer_small_128": (f"peers infer --config small --batch 16 --length 128 {BFLOAT16} {COMPILED} {PEERS}", 3, 1.0),
+    "infer_small_float32": (
+        f"peers infer --config small --batch 16 --length 128 --dtype float32 {COMPILED} {PEERS}",
+        3,
+        1.0,
+    ),
     "infer_small_512": (
         f"peers infer --config small --batch 4 --length 512 {BFLOAT16} {COMPILED} --no-peak {PEERS}",
         3,

@@ -30,7 +30,7 @@ AIMS = (
     ("inference small 16×128", "infer_small_128", "bfloat16", ("keras-hub",), 2.4),
     ("inference small 16×128", "infer_small_128", "bfloat16", PYTORCH, 1.2),
     ("inference base 16×128", "infer_base_128", "bfloat16", PYTORCH, 1.15),
-    ("inference small 16×128", "infer_small_128", "float32", ("keras-hub", *PYTORCH), 1.15),
+    ("inference small 16×128", "infer_small_float32", "float32", ("keras-hub", *PYTORCH), 1.15),
     ("inference base 16×128", "infer_base_128", "float32", ("keras-hub", *PYTORCH), 1.15),
 )
 
