@@ -24,5 +24,5 @@ def attention_without_chunks():
             module.attend_in_chunks = original
 
 
-def _at_once(attend, query, key, value, mask, bias, seed, training, forget):
+def _at_once(attend, query, key, value, mask, bias, seed, training, forget=False):
     return attend(query, key, value, mask, bias, seed)
