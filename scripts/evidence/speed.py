@@ -4,7 +4,7 @@
     python scripts/evidence/step_profile.py FOLDER
     python scripts/evidence/speed_page.py FOLDER > tables.md
 
-About 50 minutes on two cores that do nothing else. A table whose file is there already is left out, so that an
+About 70 minutes on two cores that do nothing else. A table whose file is there already is left out, so that an
 interrupted run goes on where it stopped.
 """
 
