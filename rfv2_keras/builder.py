@@ -52,11 +52,12 @@ def build_transformer_model(
         with_nsp: whether the pooler is followed by the classifier of sentence pairs. BERT and RoFormer only.
         custom_position_ids: whether the model has a further input `Input-Position` (batch, length), float.
         target_positions: whether the model has a further input `Input-Target-Position` (batch, targets), and the MLM
-            head is computed at these positions only.
+            head is computed at these positions only; so is the last layer, but for keys and values (not of GAU-α, and
+            not with a pooler).
         packed: whether the model has a further input `Input-Document` (batch, length); tokens see only those with the
             same number. Learned positions (BERT) are not counted anew in each document.
-        return_keras_model: False returns the builder, with attributes `model`, `config`, `initializer` and
-            `load_report`.
+        return_keras_model: False returns the builder, with attributes `model`, `encoder` (a Keras model of the hidden
+            states at all positions, made of the same layers), `config`, `initializer` and `load_report`.
         dtype: Keras dtype policy: `"float32"`, `"mixed_bfloat16"`, `"mixed_float16"`; None for the global one.
         strict: whether it is an error when the checkpoint lacks weights of the model or has them in another shape.
         name: of the Keras model.

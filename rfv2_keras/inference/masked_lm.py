@@ -14,21 +14,23 @@ MASK = "[MASK]"
 class MaskedLanguageModel:
     """Log-probabilities of all tokens of the vocabulary at chosen positions of rows of token ids.
 
-    The projection on the vocabulary is computed at these positions only.
+    The projection on the vocabulary, and the last layer but of GAU-α, is computed at these positions only.
 
     Args:
         model: of `build_transformer_model(..., with_mlm="linear", target_positions=True)`.
         tokenizer: a `Tokenizer` that recognises [MASK] in texts.
         maxlen: most tokens of a row, [CLS] and [SEP] included.
+        encoder: Keras model of the hidden states at all positions, with the same weights; None if nobody asks for it.
 
     Attributes:
-        keras_model: the model as given.
+        keras_model, encoder: as given.
     """
 
-    def __init__(self, model, tokenizer, maxlen):
+    def __init__(self, model, tokenizer, maxlen, encoder=None):
         self.tokenizer = tokenizer
         self.maxlen = maxlen
         self.keras_model = model
+        self.encoder = encoder
         self._lengths = lengths_up_to(maxlen, LENGTHS)
         answers = keras.layers.Activation("log_softmax", dtype="float32", name="Log-Probabilities")(model.output)
         model = keras.Model(model.inputs, answers, name=f"{model.name}_masked_lm")
@@ -61,10 +63,15 @@ class MaskedLanguageModel:
                 f"{folder.vocab}: the vocabulary has {tokenizer.vocab_size} tokens, but vocab_size of the model is "
                 f"{folder.config.vocab_size}."
             )
-        model = build_transformer_model(
-            folder.config, folder.weights, with_mlm="linear", target_positions=True, dtype=dtype
+        builder = build_transformer_model(
+            folder.config,
+            folder.weights,
+            with_mlm="linear",
+            target_positions=True,
+            dtype=dtype,
+            return_keras_model=False,
         )
-        return cls(model, tokenizer, longest)
+        return cls(builder.model, tokenizer, longest, builder.encoder)
 
     @property
     def vocab_size(self):

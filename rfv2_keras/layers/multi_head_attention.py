@@ -36,6 +36,7 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_mask: bool, (batch, keys) or (batch, 1 or queries, keys), True where a key may be seen.
         attention_bias: float, broadcastable to (batch, heads, queries, keys), added to the scores.
         rotary: the pair (cos, sin) of `RotaryEmbedding(key_size)`; None for no rotation.
+        query_rotary: that of the queries where they stand at other positions than the keys; defaults to `rotary`.
 
     Returns:
         (batch, queries, out_dim) in the compute dtype; weights are normalised in float32.
@@ -93,23 +94,35 @@ class MultiHeadAttention(keras.layers.Layer):
         self.v_dense.build(value_shape)
         self.o_dense.build((*query_shape[:-1], self.heads * self.head_size))
 
-    def call(self, query, key=None, value=None, attention_mask=None, attention_bias=None, rotary=None, training=None):
+    def call(
+        self,
+        query,
+        key=None,
+        value=None,
+        attention_mask=None,
+        attention_bias=None,
+        rotary=None,
+        query_rotary=None,
+        training=None,
+    ):
         key = query if key is None else key
         value = key if value is None else value
         seed = DrawnSeed(self.seed_generator.next()) if training and self.dropout else None
 
         def attend(query, key, value):
-            return self._attend(query, key, value, attention_mask, attention_bias, rotary, seed, training)
+            tables = rotary, query_rotary
+            return self._attend(query, key, value, attention_mask, attention_bias, tables, seed, training)
 
         return rematerialize(attend, self.gradient_checkpointing is True, query, key, value)
 
-    def _attend(self, query, key, value, attention_mask, attention_bias, rotary, seed, training):
+    def _attend(self, query, key, value, attention_mask, attention_bias, tables, seed, training):
         # b: batch, q: queries, k: keys, h: heads, d: channels of a head
         q = self._heads(self.q_dense(query), self.key_size)  # b q h d
         k = self._heads(self.k_dense(key), self.key_size)  # b k h d
         v = self._heads(self.v_dense(value), self.head_size)  # b k h d
         scale = self.key_size**-0.5 if self.attention_scale else 1.0
-        q, k = place_and_scale(q, k, rotary, scale)
+        rotary, query_rotary = tables
+        q, k = place_and_scale(q, k, rotary, scale, query_rotary)
         forget = self.gradient_checkpointing == "attention"
         outputs = attend_in_chunks(self._weigh, q, k, v, attention_mask, attention_bias, seed, training, forget)
         length = ops.shape(query)[1]

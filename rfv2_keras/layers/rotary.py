@@ -92,14 +92,17 @@ def apply_rotary(x, rotary, scale=1.0):
     return _rotate(x, cos * scale, sin * scale)
 
 
-def place_and_scale(query, key, rotary, scale):
+def place_and_scale(query, key, rotary, scale, query_rotary=None):
     """Queries and keys, rotated by `rotary` unless it is None, whose scores are multiplied by `scale`.
+
+    Queries at other positions than the keys have tables of their own, `query_rotary`.
 
     Where they are rotated, either takes the root of `scale`, so that both are multiplied by one table. Where they are
     not, the queries take it, which are smaller than the scores.
     """
     if rotary is not None:
-        return tuple(apply_rotary(x, rotary, scale**0.5) for x in (query, key))
+        query_rotary = rotary if query_rotary is None else query_rotary
+        return apply_rotary(query, query_rotary, scale**0.5), apply_rotary(key, rotary, scale**0.5)
     return (query if scale == 1.0 else query * scale), key
 
 

@@ -1,12 +1,13 @@
 """What all architectures share: inputs, mask, positions, residual branches, the order of things."""
 
+import functools
+
 import keras
 
 from rfv2_keras.layers import (
     AttentionMask,
     Dropout,
     FeedForward,
-    GatherPositions,
     LayerNorm,
     MultiHeadAttention,
     ResidualBranch,
@@ -18,6 +19,7 @@ from rfv2_keras.layers import (
 from rfv2_keras.layers.dense import projection
 from rfv2_keras.models.arguments import APPLICATIONS, check_arguments
 from rfv2_keras.models.initializer import initializer_for
+from rfv2_keras.models.targets import Targets
 
 
 class Transformer:
@@ -36,7 +38,8 @@ class Transformer:
         custom_position_ids: whether the model has an input `Input-Position` for positions, which may be fractional
             where positions are rotary.
         target_positions: whether the model has an input `Input-Target-Position` (batch, targets) and gives the MLM
-            output at these positions only.
+            output at these positions only. So is the last layer then, but for keys and values; not with a pooler, which
+            sees position 0, nor in GAU-α, whose units make gate, queries, keys and values in one product.
         packed: whether the model has an input `Input-Document` (batch, length); tokens see those with the same number
             only, so that a row can hold several short documents.
         dtype: Keras dtype policy of all layers; None for the global one.
@@ -44,6 +47,7 @@ class Transformer:
 
     Attributes:
         model: the Keras model.
+        encoder: a Keras model of the last hidden states at all positions, made of layers of `model`.
         config: the config.
         load_report: what loading weights into `model` reported; None as long as they have their initial values.
 
@@ -79,6 +83,11 @@ class Transformer:
         self.dtype = keras.dtype_policies.get(dtype) if dtype else keras.config.dtype_policy()
         self.model = self._build(name)
 
+    @functools.cached_property
+    def encoder(self):
+        """See above; made when it is asked for."""
+        return keras.Model(self._inputs, self._states, name="encoder")
+
     # --- the order of things -------------------------------------------------------------------------------------
 
     def _build(self, name):
@@ -97,27 +106,43 @@ class Transformer:
         x = self.embed(tokens, segments, positions)
         segments_seen = segments if self.mask_kind == "unilm" else None
         mask = AttentionMask(self.mask_kind, name="Attention-Mask")(tokens, segments_seen, documents)
-        rotary = self.rotary_tables(x, positions)
-        for index in range(self.config.num_hidden_layers):
-            x = self.transform(x, index, attention_mask=mask, rotary=rotary)
-        if self.config.norm_placement == "pre":
-            x = self.norm("Output-Norm")(x)
-        inputs = [i for i in (tokens, segments, positions, documents, targets) if i is not None]
-        return keras.Model(inputs, self.finish(x, targets), name=name or self.config.model_type)
+        attention = {"attention_mask": mask, "rotary": self.rotary_tables(x, positions)}
+        *layers, last = [self.layer(index) for index in range(self.config.num_hidden_layers)]
+        for layer in layers:
+            x = layer(x, **attention)
+        norm = self.norm("Output-Norm") if self.config.norm_placement == "pre" else lambda x: x
+        # First of all for all positions: `output` of a layer is what it gave when it was called first.
+        self._states = norm(last(x, **attention))
+        if targets is None:
+            outputs = self.finish(self._states, None)
+        else:
+            wanted = Targets(targets, positions, self.config.key_size, self.dtype)
+            if self.with_pool:
+                outputs = self.finish(self._states, wanted)
+            else:
+                outputs = self.finish(norm(last(x, wanted, **attention)), None)
+        self._inputs = [i for i in (tokens, segments, positions, documents) if i is not None]
+        inputs = self._inputs if targets is None else [*self._inputs, targets]
+        return keras.Model(inputs, outputs, name=name or self.config.model_type)
 
     def embed(self, tokens, segments, positions):
         """Token ids to the first hidden states."""
         raise NotImplementedError(f"{type(self).__name__} must say how it embeds tokens")
 
-    def transform(self, x, index, **attention):
-        """One layer: attention, then feed-forward."""
+    def layer(self, index):
+        """One layer, attention and then feed-forward, as a function of hidden states.
+
+        It takes (x, targets=None, **attention): all hidden states, `Targets` if the new ones are wanted there only, and
+        arguments of the attention.
+        """
         name = f"Transformer-{index}-MultiHeadSelfAttention"
-        x = self.residual(x, self.attention(name), name, **attention)
+        attention = self.residual(self.attention(name), name)
         name = f"Transformer-{index}-FeedForward"
-        return self.residual(x, self.feed_forward(name), name)
+        feed_forward = self.residual(self.feed_forward(name), name)
+        return lambda x, targets=None, **arguments: feed_forward(attention(x, targets, **arguments))
 
     def finish(self, x, targets):
-        """The last hidden states to the outputs."""
+        """The last hidden states to the outputs; with `Targets`, the MLM head sees those at the targets."""
         raise NotImplementedError(f"{type(self).__name__} must say what it puts out")
 
     # --- pieces --------------------------------------------------------------------------------------------------
@@ -190,8 +215,11 @@ class Transformer:
             name=name,
         )
 
-    def residual(self, x, sublayer, name, **attention):
-        """x and the sub-layer's output, joined as `norm_placement` and `residual` say."""
+    def residual(self, sublayer, name):
+        """A function that joins x and the sub-layer's output as `norm_placement` and `residual` say.
+
+        It takes (x, targets=None, **arguments), like the function of a layer.
+        """
         config, post = self.config, self.config.norm_placement == "post"
         # DeepNet's factor for Adam, √(number of branches); its smaller initial weights are those of initializer_order.
         branches = config.num_hidden_layers * self.branches_per_layer
@@ -204,8 +232,15 @@ class Transformer:
             dtype=self.dtype,
             name=f"{name}-Norm" if post else f"{name}-Add",
         )
-        inputs = x if post else self.norm(f"{name}-Norm")(x)
-        return branch(x, sublayer(inputs, **attention))
+        norm = (lambda x: x) if post else self.norm(f"{name}-Norm")
+
+        def join(x, targets=None, **arguments):
+            if targets is None:
+                return branch(x, sublayer(norm(x), **arguments))
+            at_targets = targets.of(x)
+            return branch(at_targets, sublayer(norm(at_targets), norm(x), **targets.attention(**arguments)))
+
+        return join
 
     def project_on_vocabulary(self, x, name, bias=None):
         """Hidden states to probabilities (`with_mlm=True` or `"softmax"`) or logits (`"linear"`), in float32."""
@@ -216,8 +251,8 @@ class Transformer:
         return keras.layers.Activation(activation, dtype="float32", name=name)(logits)
 
     def at_targets(self, x, targets):
-        """The hidden states that the MLM head sees: all, or those at the target positions."""
-        return x if targets is None else GatherPositions(dtype=self.dtype, name="Output-Target")(x, targets)
+        """The hidden states that the MLM head sees: all that there are, or those at `Targets`."""
+        return x if targets is None else targets.of(x)
 
 
 def _input(name, dtype="int32"):

@@ -63,23 +63,22 @@ def describe_model(config, batch=32, length=512):
 def activation_bytes(config, batch, length):
     """About how many bytes of float32 the forward pass keeps for the gradients of masked-language-model training.
 
-    Counted are the outputs of products, activations, normalisations and dropout. What a compiler fuses away or keeps in
-    addition is not: measured were 0.8 to 1.1 times this number (small sizes on a CPU). With `gradient_checkpointing`
-    the inner values of one layer only are kept, or, if that is "attention", the weights of one only; for GAU-α
-    everything between the two products of one.
+    Counted are the outputs of products, activations, normalisations and dropout, in the last layer (unless it is a GAU)
+    at masked positions. What a compiler fuses away or keeps in addition is not: measured were 0.8 to 1.1 times this
+    number (small sizes on a CPU). With `gradient_checkpointing` the inner values of one layer only are kept, or, if it
+    is "attention", the weights of one only; for GAU-α everything between the two products of one.
     """
     hidden, heads = config.hidden_size, config.num_attention_heads
     scores = 3 * heads * length  # normalised, dropped, and the mask of the dropout
     if config.model_type == "gau_alpha":
         inner = 2 * config.intermediate_size + config.key_size
         between = 5 * config.intermediate_size + 5 * config.key_size + scores
-        outer = 4 * hidden
+        outer, layers = 4 * hidden, config.num_hidden_layers
     else:
         width = heads * config.key_size, heads * config.head_size
         inner = 5 * width[0] + 2 * width[1] + 2 * config.intermediate_size
         between = scores
-        outer = 8 * hidden
-    layers = config.num_hidden_layers
+        outer, layers = 8 * hidden, config.num_hidden_layers - 1 + _TARGETS
     inner_layers = 1 if config.gradient_checkpointing is True else layers
     between_layers = 1 if config.gradient_checkpointing else layers
     logits = 3 * _TARGETS * config.token_table_size

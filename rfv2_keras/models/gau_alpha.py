@@ -16,9 +16,11 @@ class GAUAlpha(RoFormerV2):
 
     branches_per_layer = 1
 
-    def transform(self, x, index, **attention):
+    def layer(self, index):
         name = f"Transformer-{index}-GatedAttentionUnit"
-        return self.residual(x, self.gated_attention_unit(name), name, **attention)
+        unit = self.residual(self.gated_attention_unit(name), name)
+        # Gate, values and queries of a unit are one product: it is computed at all positions.
+        return lambda x, targets=None, **arguments: self.at_targets(unit(x, **arguments), targets)
 
     def gated_attention_unit(self, name):
         config = self.config

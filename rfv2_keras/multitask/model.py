@@ -41,13 +41,6 @@ class MultitaskModel:
         return [weight for head in self.heads.values() for weight in head.weights]
 
 
-def encoder_of(shared):
-    """The encoder inside a masked language model with target positions, as a Keras model of its hidden states."""
-    targets = shared.get_layer("Output-Target")
-    inputs = [tensor for tensor in shared.inputs if tensor.name != "Input-Target-Position"]
-    return keras.Model(inputs, targets.input[0], name="encoder")
-
-
 def make_head(kind, config, scope=None):
     """The head of a task with its weights, on an encoder with a `ModelConfig`.
 

@@ -17,7 +17,7 @@ from rfv2_keras.multitask.evaluation import MaskedLMScores, MultitaskEvaluation,
 from rfv2_keras.multitask.functions import task_functions
 from rfv2_keras.multitask.gradients import MultitaskGradients
 from rfv2_keras.multitask.mixture import Mixture
-from rfv2_keras.multitask.model import MultitaskModel, encoder_of, head_to_save, make_head
+from rfv2_keras.multitask.model import MultitaskModel, head_to_save, make_head
 from rfv2_keras.multitask.primary import PrimaryMixture
 from rfv2_keras.multitask.report import MultitaskReport
 from rfv2_keras.multitask.shares import task_shares
@@ -220,18 +220,19 @@ class MultitaskRun(TrainingRun):
 
     def _model(self):
         section, has_mlm = self.config.model, self.masked_lm is not None
-        shared = build_transformer_model(
+        builder = build_transformer_model(
             self.model_config,
             section.init_from,
             with_mlm="linear" if has_mlm else False,
             target_positions=has_mlm,
             dtype=self.config.precision.dtype_policy,
+            return_keras_model=False,
         )
         heads = {
             name: make_head(task.kind, self.model_config, scope=f"head-{name}")
             for name, task in self.supervised.items()
         }
-        return MultitaskModel(shared, encoder_of(shared) if has_mlm else shared, heads)
+        return MultitaskModel(builder.model, builder.encoder, heads)
 
     def _source(self, entry, name, function):
         if entry.kind == "mlm":

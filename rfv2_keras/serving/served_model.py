@@ -63,7 +63,7 @@ class ServedModel:
             try:
                 model = MaskedLanguageModel.from_directory(path, dtype, maxlen)
                 fill_mask = FillMaskOperation(FillMask(model), batch)
-                encoder = encoder_within(model.keras_model)
+                encoder = model.encoder
             except UserError as error:
                 logger.warning("There is no /fill-mask: %s", error)
                 encoder = build_transformer_model(folder.config, folder.weights, dtype=dtype)
@@ -97,15 +97,10 @@ def _tasks(path, batch, dtype):
 
 
 def encoder_within(model):
-    """The encoder that a model with a head contains, with the same weights.
-
-    Args:
-        model: a Keras model with an MLM head at target positions, or with the head of a task.
-    """
+    """The encoder that a model with the head of a task contains, with the same weights."""
     nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     if nested:  # tasks with several rows for an example call the encoder as one layer
         return nested[0]
-    names = {layer.name for layer in model.layers}
-    hidden, *_ = model.get_layer("Output-Target" if "Output-Target" in names else "Output").input
+    hidden, *_ = model.get_layer("Output").input
     inputs = [tensor for tensor in model.inputs if tensor.name in ("Input-Token", "Input-Segment")]
     return keras.Model(inputs, hidden, name=f"{model.name}_encoder")

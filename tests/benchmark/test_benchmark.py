@@ -112,10 +112,17 @@ def test_what_a_config_computes_twice_stays_so(tmp_path):
 
 
 def test_flops_of_a_layer_counted_by_hand():
-    """A layer: 4 products 16 × 16, two of 16 × 32, scores and values; logits at 2 targets; the backward pass twice."""
-    job = Job("rfv2", "train", "float32", {**TINY, "hidden_act": "relu"}, batch=2, length=12)
+    """A layer: 4 products 16 × 16, two of 16 × 32, scores and values; logits at 2 targets; the backward pass twice.
+
+    In training the last layer has keys and values at all 24 positions, everything else at the 4 targets.
+    """
     layer = 2 * (4 * 16 * 16 + 2 * 16 * 32) + 2 * 2 * 12 * 16
-    assert step_flops(job) == 3 * (24 * layer + 2 * 2 * 2 * 16 * 50)
+    keys_and_values = 2 * 2 * 16 * 16
+    for layers in (1, 3):
+        config = {**TINY, "hidden_act": "relu", "num_hidden_layers": layers}
+        last = 24 * keys_and_values + 4 * (layer - keys_and_values)
+        job = Job("rfv2", "train", "float32", config, batch=2, length=12)
+        assert step_flops(job) == 3 * (24 * (layers - 1) * layer + last + 4 * 2 * 16 * 50)
     gau = {"model_type": "gau_alpha", "hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 32}
     job = Job("rfv2", "infer", "float32", {**gau, "attention_key_size": 8, "vocab_size": 50}, batch=1, length=12)
     assert step_flops(job) == 12 * 2 * (2 * (16 * 72 + 32 * 16) + 2 * 12 * (8 + 32))
