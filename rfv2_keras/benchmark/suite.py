@@ -63,7 +63,7 @@ def named_config(name):
 
 
 def own_jobs(task, configs, batches, lengths, dtypes, jits, optimizers, checkpointing=("config",)):
-    """This package in every combination; jit None is what "auto" picks for the type."""
+    """This package in every combination; jit None is what "auto" picks."""
     jobs = []
     for name, twice in itertools.product(configs, checkpointing):
         title, config = named_config(name)
@@ -71,7 +71,7 @@ def own_jobs(task, configs, batches, lengths, dtypes, jits, optimizers, checkpoi
             config["gradient_checkpointing"] = CHECKPOINTING[twice]
         for batch, length in _shapes(batches, lengths):
             for dtype, jit, optimizer in itertools.product(dtypes, jits, optimizers):
-                jit = auto_jit(dtype) if jit is None else jit
+                jit = auto_jit() if jit is None else jit
                 jobs.append(Job("rfv2", task, dtype, config, title, batch, length, jit, optimizer))
     return list(dict.fromkeys(jobs))
 
@@ -110,11 +110,11 @@ def peak_jobs(dtypes, with_torch):
     return jobs
 
 
-def auto_jit(dtype):
-    """What `jit_compile: "auto"` means for a type on this machine."""
+def auto_jit():
+    """What `jit_compile: "auto"` means on this machine."""
     import tensorflow as tf
 
-    return dtype == "float32" or bool(tf.config.list_physical_devices("GPU"))
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _shapes(batches, lengths):

@@ -83,7 +83,7 @@ class PrecisionSection(Section):
 class XLASection(Section):
     """Whether the model is compiled."""
 
-    jit_compile: bool | Literal["auto"] = Field("auto", description="auto: except for 16-bit formats on a CPU")
+    jit_compile: bool | Literal["auto"] = Field("auto", description="auto: on GPUs")
 
 
 class OutputSection(Section):

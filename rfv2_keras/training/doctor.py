@@ -52,7 +52,7 @@ def recommend(machine: Machine):
         # Measured on both kinds: 1.8 to 1.9 times float32 in training, and with XLA half of that; docs/benchmarks.md.
         reason = f"the processor multiplies bfloat16 ({units[0]}), which TensorFlow uses without XLA only"
         return Recommendation("mixed_bfloat16", False, reason)
-    return Recommendation("float32", True, "the processor has no fast 16-bit products, and XLA fuses the rest")
+    return Recommendation("float32", False, "the processor has no fast 16-bit products")
 
 
 def _software(machine):

@@ -162,10 +162,10 @@ class TrainingRun(ABC):
         choice = self.config.xla.jit_compile
         if choice != "auto":
             return choice
-        # XLA's products of 16-bit numbers are slow on CPUs, where TensorFlow's own use the processor's units for them.
+        # XLA's products are slow on CPUs, those of 16-bit numbers above all; see docs/benchmarks.md.
         import tensorflow as tf
 
-        return self.config.precision.dtype_policy == "float32" or bool(tf.config.list_physical_devices("GPU"))
+        return bool(tf.config.list_physical_devices("GPU"))
 
     def prepare_alpha(self):
         """Continued models have been warmed up: without a warm-up of this run, α is 1."""
