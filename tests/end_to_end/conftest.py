@@ -71,6 +71,7 @@ def run_config(tmp_path, records, small_model):
             "optimizer": {"learning_rate": 0.02},
             "schedule": {"points": {"5": 1.0, "20": 0.1}},
             "training": {"batch": 16, "steps": 20, "log_every": 5, "checkpoint_every": 4},
+            "xla": {},
             "output": {"directory": str(tmp_path / name), "tensorboard": False},
         }
         for section, values in sections.items():

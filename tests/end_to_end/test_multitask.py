@@ -59,8 +59,9 @@ def test_two_processes_equal_one(tmp_path, rfv2, multitask_config, weights_of):
 
     Then everything that a user does with the result: scoring, predicting, drawing.
     """
-    rfv2("multitask", multitask_config("one", evaluate_every=12))
-    rfv2("launch", "--processes", 2, "multitask", multitask_config("two"))
+    xla = ("--set", "xla.jit_compile=true")
+    rfv2("multitask", multitask_config("one", evaluate_every=12), *xla)
+    rfv2("launch", "--processes", 2, "multitask", multitask_config("two"), *xla)
     one, two = weights_of(tmp_path / "one"), weights_of(tmp_path / "two")
     for path, values in one.items():
         np.testing.assert_allclose(values, two[path], atol=1e-6, err_msg=path)
@@ -86,16 +87,15 @@ def test_two_processes_equal_one(tmp_path, rfv2, multitask_config, weights_of):
 
 def test_killed_run_ends_with_the_same_bits(tmp_path, rfv2, multitask_config, weights_of):
     """`kill -9` at a random moment after the first checkpoint; the same command then goes on to the same weights."""
-    plain = ("--set", "xla.jit_compile=false")
-    rfv2("multitask", multitask_config("whole", dropout=0.1), *plain)
+    rfv2("multitask", multitask_config("whole", dropout=0.1))
     config, draw = multitask_config("killed", dropout=0.1), random.Random(int(time.time()))
-    command = [sys.executable, "-m", "rfv2_keras.cli", "multitask", str(config), *plain]
+    command = [sys.executable, "-m", "rfv2_keras.cli", "multitask", str(config)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _wait_for(tmp_path / "killed" / "checkpoints" / "step-00000004")
     time.sleep(draw.random() * 0.5)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    result = rfv2("multitask", config, *plain)
+    result = rfv2("multitask", config)
     assert "Resuming after update" in result.stdout
     whole, killed = weights_of(tmp_path / "whole"), weights_of(tmp_path / "killed")
     for path, values in whole.items():

@@ -17,8 +17,9 @@ from rfv2_keras.training import PretrainConfig, pretrain
 
 def test_two_processes_equal_one(tmp_path, rfv2, run_config, weights_of):
     """20 updates with XLA, dropout off: 2 processes × 2 micro-batches end with the weights of 1 × 1 to 1e-5."""
-    rfv2("pretrain", run_config("one"))
-    rfv2("launch", "--processes", 2, "pretrain", run_config("two", training={"accumulation": 2}))
+    xla = {"jit_compile": True}
+    rfv2("pretrain", run_config("one", xla=xla))
+    rfv2("launch", "--processes", 2, "pretrain", run_config("two", training={"accumulation": 2}, xla=xla))
     one, two = weights_of(tmp_path / "one"), weights_of(tmp_path / "two")
     assert one.keys() == two.keys()
     for path, values in one.items():
