@@ -3,13 +3,13 @@
 import functools
 
 from rfv2_keras.layers.attention_weights import MASKED, mask_of_rank
-from rfv2_keras.layers.cpu_graph import is_on_cpus, unless_compiled
+from rfv2_keras.layers.cpu_graph import is_bfloat16_on_cpus, unless_compiled
 from rfv2_keras.layers.dropout import draw_kept, kept_share
 
 
 def has_cpu_attention(dtype):
     """Whether `cpu_attention` may be used for tensors of this type here: bfloat16, TensorFlow, oneDNN and no GPU."""
-    return is_on_cpus(dtype, "bfloat16") and _softmax_computes_in_float32()
+    return is_bfloat16_on_cpus(dtype) and _softmax_computes_in_float32()
 
 
 def cpu_attention(query, key, value, mask=None, dropout=0.0, seed=None):

@@ -15,9 +15,9 @@ def has_only_cpus():
     return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
 
 
-def is_on_cpus(dtype, *dtypes):
-    """Whether tensors are of one of the types named, on processors."""
-    return keras.backend.standardize_dtype(dtype) in dtypes and has_only_cpus()
+def is_bfloat16_on_cpus(dtype):
+    """Whether tensors of this type are bfloat16 ones, on processors."""
+    return keras.backend.standardize_dtype(dtype) == "bfloat16" and has_only_cpus()
 
 
 def is_graph_of_known_shape(x):

@@ -4,9 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rfv2_keras.layers.cpu_graph import is_on_cpus, unless_compiled
-
-_PAIRED = ("bfloat16", "float32")  # types that are rotated as complex numbers of float32 on processors
+from rfv2_keras.layers.cpu_graph import is_bfloat16_on_cpus, unless_compiled
 
 
 @keras.saving.register_keras_serializable(package="rfv2_keras")
@@ -57,7 +55,7 @@ class RotaryEmbedding(keras.layers.Layer):
     @property
     def _gives_whole_batch(self):
         """Whether tables are as large as what is multiplied with them; see `_rotate_on_cpus`."""
-        return is_on_cpus(self.compute_dtype, *_PAIRED)
+        return is_bfloat16_on_cpus(self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None, positions=None):
         return None  # a table of positions has no padding
@@ -76,7 +74,7 @@ def apply_rotary(x, rotary, scale=1.0):
     P is the constant signed permutation with (x P)_{2i} = −x_{2i+1} and (x P)_{2i+1} = x_{2i}. The small product is
     cheaper, forward and backward, than the strided slices that would give the same.
 
-    In bfloat16 and float32 on processors a pair is a complex number of float32, and one product does it all.
+    In bfloat16 on processors a pair is a complex number of float32, and one product does it all.
 
     Args:
         x: (batch, length, size) or (batch, length, heads, size).
@@ -89,7 +87,7 @@ def apply_rotary(x, rotary, scale=1.0):
     cos, sin = rotary
     if len(x.shape) == 4:
         cos, sin = ops.expand_dims(cos, 2), ops.expand_dims(sin, 2)
-    if is_on_cpus(x.dtype, *_PAIRED):
+    if is_bfloat16_on_cpus(x.dtype):
         return _rotate_on_cpus(x, cos, sin, scale)
     return _rotate(x, cos * scale, sin * scale)
 

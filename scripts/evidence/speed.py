@@ -23,7 +23,12 @@ COMPILED = "--jit false --jit true"  # peers without and with XLA or torch.compi
 TABLES = {
     # name: (arguments of `rfv2 benchmark`, rounds, seconds of a turn)
     "train_small_128": (
-        f"peers train --config small --batch 16 --length 128 {COMPILED} --peer keras-hub --peer pytorch",
+        f"peers train --config small --batch 16 --length 128 {BFLOAT16} {COMPILED} --peer keras-hub --peer pytorch",
+        3,
+        1.5,
+    ),
+    "train_small_float32": (
+        f"peers train --config small --batch 16 --length 128 --dtype float32 {COMPILED} --peer keras-hub --peer pytorch",
         3,
         1.5,
     ),

@@ -25,7 +25,7 @@ AIMS = (
     ("training small 4×512", "train_small_512", "bfloat16", PYTORCH, 1.4),
     ("training base 8×128", "train_base_128", "bfloat16", ("keras-hub",), 3.2),
     ("training base 8×128", "train_base_128", "bfloat16", PYTORCH, 1.7),
-    ("training small 16×128", "train_small_128", "float32", ("keras-hub", *PYTORCH), 1.2),
+    ("training small 16×128", "train_small_float32", "float32", ("keras-hub", *PYTORCH), 1.2),
     ("training base 8×128", "train_base_float32", "float32", ("keras-hub", *PYTORCH), 1.2),
     ("inference small 16×128", "infer_small_128", "bfloat16", ("keras-hub",), 2.4),
     ("inference small 16×128", "infer_small_128", "bfloat16", PYTORCH, 1.2),

@@ -55,7 +55,7 @@ def test_train_measures_every_contender(measured):
 
 def test_infer_without_peak(measured):
     output, summary = measured["infer"]
-    assert [r["name"] for r in summary["results"]] == ["rfv2 tiny 2×12 float32 compiled"]
+    assert [r["name"] for r in summary["results"]] == ["rfv2 tiny 2×12 float32"]
     assert summary["peaks"] == {}
     assert "matrix products" not in output
 
