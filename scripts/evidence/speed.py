@@ -28,7 +28,8 @@ TABLES = {
         1.5,
     ),
     "train_small_float32": (
-        f"peers train --config small --batch 16 --length 128 --dtype float32 {COMPILED} --peer keras-hub --peer pytorch",
+        "peers train --config small --batch 16 --length 128 --dtype float32 "
+        f"{COMPILED} --peer keras-hub --peer pytorch",
         3,
         1.5,
     ),
