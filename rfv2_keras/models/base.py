@@ -113,17 +113,13 @@ class Transformer:
         norm = self.norm("Output-Norm") if self.config.norm_placement == "pre" else lambda x: x
         # First of all for all positions: `output` of a layer is what it gave when it was called first.
         self._states = norm(last(x, **attention))
-        if targets is None:
-            outputs = self.finish(self._states, None)
-        else:
+        asked = self._states
+        if targets is not None:
             wanted = Targets(targets, positions, self.config.key_size, self.dtype)
-            if self.with_pool:
-                outputs = self.finish(self._states, wanted)
-            else:
-                outputs = self.finish(norm(last(x, wanted, **attention)), None)
+            asked = wanted.of(asked) if self.with_pool else norm(last(x, wanted, **attention))
         self._inputs = [i for i in (tokens, segments, positions, documents) if i is not None]
         inputs = self._inputs if targets is None else [*self._inputs, targets]
-        return keras.Model(inputs, outputs, name=name or self.config.model_type)
+        return keras.Model(inputs, self.finish(self._states, asked), name=name or self.config.model_type)
 
     def embed(self, tokens, segments, positions):
         """Token ids to the first hidden states."""
@@ -141,8 +137,8 @@ class Transformer:
         feed_forward = self.residual(self.feed_forward(name), name)
         return lambda x, targets=None, **arguments: feed_forward(attention(x, targets, **arguments))
 
-    def finish(self, x, targets):
-        """The last hidden states to the outputs; with `Targets`, the MLM head sees those at the targets."""
+    def finish(self, x, asked):
+        """The last hidden states x, and those among them that the MLM head sees, to the outputs."""
         raise NotImplementedError(f"{type(self).__name__} must say what it puts out")
 
     # --- pieces --------------------------------------------------------------------------------------------------
@@ -249,10 +245,6 @@ class Transformer:
             logits = bias(logits)
         activation = "softmax" if self.with_mlm is True else self.with_mlm
         return keras.layers.Activation(activation, dtype="float32", name=name)(logits)
-
-    def at_targets(self, x, targets):
-        """The hidden states that the MLM head sees: all that there are, or those at `Targets`."""
-        return x if targets is None else targets.of(x)
 
 
 def _input(name, dtype="int32"):

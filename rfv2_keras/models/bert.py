@@ -38,12 +38,12 @@ class BERT(Transformer):
     def rotary_tables(self, x, positions):
         return None
 
-    def finish(self, x, targets):
+    def finish(self, x, asked):
         outputs = []
         if self.with_pool:
             outputs.append(self.pool(x))
         if self.with_mlm:
-            outputs.append(self.predict_tokens(self.at_targets(x, targets)))
+            outputs.append(self.predict_tokens(asked))
         if not outputs:
             return x
         return outputs if len(outputs) > 1 else outputs[0]

@@ -19,8 +19,12 @@ class GAUAlpha(RoFormerV2):
     def layer(self, index):
         name = f"Transformer-{index}-GatedAttentionUnit"
         unit = self.residual(self.gated_attention_unit(name), name)
-        # Gate, values and queries of a unit are one product: it is computed at all positions.
-        return lambda x, targets=None, **arguments: self.at_targets(unit(x, **arguments), targets)
+
+        def layer(x, targets=None, **arguments):
+            x = unit(x, **arguments)  # at all positions: gate, values and queries of a unit are one product
+            return x if targets is None else targets.of(x)
+
+        return layer
 
     def gated_attention_unit(self, name):
         config = self.config

@@ -22,10 +22,10 @@ class RoFormerV2(Transformer):
             x = self.dense(self.config.hidden_size, "Embedding-Mapping")(x)
         return x
 
-    def finish(self, x, targets):
+    def finish(self, x, asked):
         if not self.with_mlm:
             return x
-        x = self.at_targets(x, targets)
+        x = asked
         if self.embedding_size != self.config.hidden_size:
             x = self.dense(self.embedding_size, "Output-Mapping")(x)
         x = self.dropout(x, "Output-MLM-Dropout")

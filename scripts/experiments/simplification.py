@@ -69,7 +69,7 @@ def how_speed(options):
         round by round. Both models have {options.speed_layers} layers of {options.speed_width}, {VOCABULARY:,} tokens,
         no segments and no dropout, and predict a masked sixth of the tokens. Without a GPU the time is that of the
         processor, which other processes on the machine hardly change. Mixed bfloat16 runs without XLA, float32 with
-        it, which is how this library trains on a processor."""
+        it, which is how this library trained on a processor by default then."""
 
 
 def how_loss(stream, options):
