@@ -95,9 +95,16 @@ for ((i = 0; i < processes; i++)); do
     CUDA_VISIBLE_DEVICES=$($cpu && echo -1 || echo "${gpus[i]}") rfv2 "$@" &
   pids+=($!)
 done
-for ((i = 0; i < processes; i++)); do
-  wait -n && continue
-  status=$?
-  echo "launch.sh: a process ended with status $status; the others of this machine are being stopped." >&2
-  exit $status
+# Asked for one by one: `wait -n` answers 127, as if there were none, when the last one ends just as it is called.
+while [ ${#pids[@]} -gt 0 ]; do
+  for i in "${!pids[@]}"; do
+    kill -0 "${pids[i]}" 2>/dev/null && continue
+    status=0
+    wait "${pids[i]}" || status=$?
+    unset "pids[i]"
+    [ $status -ne 0 ] || continue
+    echo "launch.sh: a process ended with status $status; the others of this machine are being stopped." >&2
+    exit $status
+  done
+  sleep 0.1
 done
