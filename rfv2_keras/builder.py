@@ -56,8 +56,9 @@ def build_transformer_model(
             not with a pooler).
         packed: whether the model has a further input `Input-Document` (batch, length); tokens see only those with the
             same number. Learned positions (BERT) are not counted anew in each document.
-        return_keras_model: False returns the builder, with attributes `model`, `encoder` (a Keras model of the hidden
-            states at all positions, made of the same layers), `config`, `initializer` and `load_report`.
+        return_keras_model: False returns the builder, with attributes `model`, `encoder` and `first_encoder` (Keras
+            models of the hidden states at all positions, and of that of [CLS] alone, which costs less; both made of
+            the same layers), `config`, `initializer` and `load_report`.
         dtype: Keras dtype policy: `"float32"`, `"mixed_bfloat16"`, `"mixed_float16"`; None for the global one.
         strict: whether it is an error when the checkpoint lacks weights of the model or has them in another shape.
         name: of the Keras model.

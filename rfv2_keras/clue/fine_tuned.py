@@ -34,10 +34,12 @@ class FineTuned:
     Attributes:
         kind: the `Kind`, which knows task and tokenizer.
         model: the Keras model with its head.
+        encoder: the Keras model of the hidden states at all positions, made of the same layers.
     """
 
     kind: Kind
     model: keras.Model
+    encoder: keras.Model
 
     @classmethod
     def read(cls, path, task=None, dtype=None):
@@ -60,11 +62,11 @@ class FineTuned:
         directory = ModelDirectory.read(path)
         found = Task.from_values(read_json_object(folder / TASK_FILE), str(folder / TASK_FILE))
         kind = kind_of(found, Tokenizer(directory.vocab))
-        encoder = build_transformer_model(path, dtype=dtype)
+        builder = build_transformer_model(path, dtype=dtype, return_keras_model=False)
         head = kind.head(directory.config)
-        model = kind.model(encoder, head)
+        model = kind.model(kind.encoder(builder), head)
         _load_head(head, folder / WEIGHTS_FILE)
-        return cls(kind, model)
+        return cls(kind, model, builder.encoder)
 
 
 def heads_of(path):

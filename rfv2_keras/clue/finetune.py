@@ -66,11 +66,15 @@ class FineTuningRun:
         self.task, self.kind, self.train = self._read_training_data(task)
         self.dev = self.kind.read_all(self.task.files.dev, self.data, self._problems("dev"))
         keras.utils.set_random_seed(seed)
-        self.encoder = build_transformer_model(
-            self.pretrained.config, self.pretrained.weights, dtype=dtype, **_dropout(self.task.training.dropout)
+        self.builder = build_transformer_model(
+            self.pretrained.config,
+            self.pretrained.weights,
+            dtype=dtype,
+            return_keras_model=False,
+            **_dropout(self.task.training.dropout),
         )
         if self.task.training.lora_rank:
-            enable_lora(self.encoder, self.task.training.lora_rank)
+            enable_lora(self.builder.model, self.task.training.lora_rank)
         self.head = self.kind.head(self.pretrained.config)
         self.model = self._model()
         features = features_to_learn(self.kind, self.train)
@@ -124,7 +128,7 @@ class FineTuningRun:
     def save(self):
         """Write the model directory."""
         heads = [(self.task, self.head)]
-        save_fine_tuned(self.out / "model", self.encoder, self.pretrained.config, self.pretrained.vocab, heads)
+        save_fine_tuned(self.out / "model", self.builder.model, self.pretrained.config, self.pretrained.vocab, heads)
 
     def say(self, sentence):
         if self.stream is not None:
@@ -155,7 +159,7 @@ class FineTuningRun:
         return report
 
     def _model(self):
-        plain = self.kind.model(self.encoder, self.head)
+        plain = self.kind.model(self.kind.encoder(self.builder), self.head)
         training = self.task.training
         if training.r_drop and self.kind.probabilities != "softmax":
             raise UserError(f"training.r_drop needs a task of classes or choices, {self.task.kind} is none.")
@@ -163,7 +167,7 @@ class FineTuningRun:
             raise UserError(f"training.label_smoothing needs a task of classes or choices, {self.task.kind} is none.")
         if not (training.r_drop or training.fgm):
             return plain
-        embeddings = self.encoder.get_layer("Embedding-Token").embeddings
+        embeddings = self.builder.token_embedding.embeddings
         return RegularizedModel(plain.inputs, plain.outputs[0], training.r_drop, training.fgm, embeddings)
 
     def _predictor(self, kind, model):

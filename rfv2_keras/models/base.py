@@ -19,7 +19,7 @@ from rfv2_keras.layers import (
 from rfv2_keras.layers.dense import projection
 from rfv2_keras.models.arguments import APPLICATIONS, check_arguments
 from rfv2_keras.models.initializer import initializer_for
-from rfv2_keras.models.targets import Targets
+from rfv2_keras.models.targets import FirstPosition, Targets
 
 
 class Transformer:
@@ -48,6 +48,8 @@ class Transformer:
     Attributes:
         model: the Keras model.
         encoder: a Keras model of the last hidden states at all positions, made of layers of `model`.
+        first_encoder: the same for position 0, [CLS], only: (batch, 1, hidden_size). Its last layer is computed there
+            alone, but for keys and values (not in GAU-α), which is all that most classifiers need.
         config: the config.
         load_report: what loading weights into `model` reported; None as long as they have their initial values.
 
@@ -88,6 +90,11 @@ class Transformer:
         """See above; made when it is asked for."""
         return keras.Model(self._inputs, self._states, name="encoder")
 
+    @functools.cached_property
+    def first_encoder(self):
+        """See above; made when it is asked for."""
+        return keras.Model(self._inputs, self._states_at(FirstPosition()), name="first_encoder")
+
     # --- the order of things -------------------------------------------------------------------------------------
 
     def _build(self, name):
@@ -111,12 +118,12 @@ class Transformer:
         for layer in layers:
             x = layer(x, **attention)
         norm = self.norm("Output-Norm") if self.config.norm_placement == "pre" else lambda x: x
+        self._states_at = lambda wanted: norm(last(x, wanted, **attention))
         # First of all for all positions: `output` of a layer is what it gave when it was called first.
-        self._states = norm(last(x, **attention))
-        asked = self._states
+        self._states = asked = self._states_at(None)
         if targets is not None:
             wanted = Targets(targets, positions, self.config.key_size, self.dtype)
-            asked = wanted.of(asked) if self.with_pool else norm(last(x, wanted, **attention))
+            asked = wanted.of(asked) if self.with_pool else self._states_at(wanted)
         self._inputs = [i for i in (tokens, segments, positions, documents) if i is not None]
         inputs = self._inputs if targets is None else [*self._inputs, targets]
         return keras.Model(inputs, self.finish(self._states, asked), name=name or self.config.model_type)
@@ -128,8 +135,8 @@ class Transformer:
     def layer(self, index):
         """One layer, attention and then feed-forward, as a function of hidden states.
 
-        It takes (x, targets=None, **attention): all hidden states, `Targets` if the new ones are wanted there only, and
-        arguments of the attention.
+        It takes (x, targets=None, **attention): all hidden states, `Targets` or `FirstPosition` if the new ones are
+        wanted there only, and arguments of the attention.
         """
         name = f"Transformer-{index}-MultiHeadSelfAttention"
         attention = self.residual(self.attention(name), name)

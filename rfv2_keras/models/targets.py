@@ -40,3 +40,20 @@ class Targets:
             self.indices, positions
         )
         return {"attention_mask": attention_mask, "rotary": rotary, "query_rotary": tables}
+
+
+class FirstPosition:
+    """Position 0 of every row in the place of `Targets`: what a classifier sees that looks at [CLS] only."""
+
+    def of(self, x):
+        """(batch, length, size) -> (batch, 1, size)."""
+        return x[:, :1]
+
+    def attention(self, attention_mask, rotary):
+        """See `Targets`."""
+        if attention_mask.shape[1] != 1:  # not the same for all queries
+            attention_mask = attention_mask[:, :1]
+        if rotary is None:
+            return {"attention_mask": attention_mask}
+        tables = tuple(table[:, :1] for table in rotary)
+        return {"attention_mask": attention_mask, "rotary": rotary, "query_rotary": tables}

@@ -146,14 +146,14 @@ def task_functions(names, supervised, model, config, **options):
     for name, task in supervised.items():
         groups.setdefault(_key(task.kind, model.heads[name]), []).append(task)
     for group in groups.values():
-        function = _supervised_function(group, model.encoder, config, **options)
+        function = _supervised_function(group, model.builder, config, **options)
         functions.update({task.name: function for task in group})
     for name in set(names) - set(supervised):
         functions[name] = TaskFunction(model.shared, None, False, "target_ids", masked_lm_sums, **options)
     return [functions[name] for name in names]
 
 
-def _supervised_function(group, encoder, config, **options):
+def _supervised_function(group, builder, config, **options):
     """The function of a group, made from its task with most labels."""
     largest = max((task.kind for task in group), key=lambda kind: len(kind.task.labels or ()))
     kind = kind_of(largest.task, largest.tokenizer)  # a kind of its own: some remember their head
@@ -164,7 +164,7 @@ def _supervised_function(group, encoder, config, **options):
         losses = loss.call(targets, outputs)
         return tf.reduce_sum(losses), tf.size(losses), 0.0
 
-    return TaskFunction(kind.model(encoder, head), head, _pads(kind, head), "target", sums, **options)
+    return TaskFunction(kind.model(kind.encoder(builder), head), head, _pads(kind, head), "target", sums, **options)
 
 
 def flat(tensors):

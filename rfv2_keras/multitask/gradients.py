@@ -83,7 +83,7 @@ class MultitaskGradients:
         rows = {
             key: np.reshape(value, (-1, np.shape(value)[-1])) for key, value in batch.items() if key.startswith("Input")
         }
-        culprit = first_non_finite_layer(self.model.encoder, rows)
+        culprit = first_non_finite_layer(self.model.builder.encoder, rows)
         if culprit is not None:
             return f"{culprit} for task {name}"
         broken = [w for w in ([] if head is None else head.weights) if not np.all(np.isfinite(w.numpy()))]

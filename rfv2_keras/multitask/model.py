@@ -9,19 +9,19 @@ class MultitaskModel:
     """What a multi-task run trains.
 
     Args:
-        shared: the Keras model that all tasks share: the encoder, or the encoder with its MLM head.
-        encoder: the Keras model of the hidden states; made of layers of `shared`.
+        builder: of `build_transformer_model(..., return_keras_model=False)`.
         heads: dict from task name to head layer, see `make_head`.
 
     Attributes:
+        shared: the Keras model that all tasks share: the encoder, or the encoder with its MLM head.
         weights, trainable_variables: of `shared` first, then of the heads in their order.
         layers: of `shared`.
     """
 
-    def __init__(self, shared, encoder, heads):
-        self.shared = shared
-        self.encoder = encoder
+    def __init__(self, builder, heads):
+        self.builder = builder
         self.heads = heads
+        self.shared = builder.model
 
     @property
     def weights(self):

@@ -232,7 +232,7 @@ class MultitaskRun(TrainingRun):
             name: make_head(task.kind, self.model_config, scope=f"head-{name}")
             for name, task in self.supervised.items()
         }
-        return MultitaskModel(builder.model, builder.encoder, heads)
+        return MultitaskModel(builder, heads)
 
     def _source(self, entry, name, function):
         if entry.kind == "mlm":

@@ -4,8 +4,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
 from rfv2_keras.builder import build_transformer_model
 from rfv2_keras.checkpoints.pretrained import PretrainedFolder
 from rfv2_keras.clue.fine_tuned import HEADS, FineTuned, heads_of
@@ -88,19 +86,9 @@ def _tasks(path, batch, dtype):
     encoder, operations = None, {}
     for task in heads_of(path):
         tuned = FineTuned.read(path, task, dtype)
-        encoder = encoder or encoder_within(tuned.model)
+        encoder = encoder or tuned.encoder
         try:
             operations[task] = PredictOperation(tuned, batch)
         except UserError:
             logger.warning("%s takes more than one or two texts, so that there is no /predict for it.", task)
     return encoder, operations
-
-
-def encoder_within(model):
-    """The encoder that a model with the head of a task contains, with the same weights."""
-    nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    if nested:  # tasks with several rows for an example call the encoder as one layer
-        return nested[0]
-    hidden, *_ = model.get_layer("Output").input
-    inputs = [tensor for tensor in model.inputs if tensor.name in ("Input-Token", "Input-Segment")]
-    return keras.Model(inputs, hidden, name=f"{model.name}_encoder")

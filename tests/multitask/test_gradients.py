@@ -29,7 +29,7 @@ def plain_gradients(run, batch):
     """Mean loss and gradients (shared, head) of a micro-batch, with the task's own head in a model of its own."""
     name = run.names[batch["task"]]
     kind, head = run.supervised[name].kind, run.model.heads[name]
-    model = kind.model(run.model.encoder, head)
+    model = kind.model(run.model.builder.encoder, head)
     with tf.GradientTape() as tape:
         outputs = model([tf.constant(batch[tensor.name]) for tensor in model.inputs], training=True)
         loss = tf.reduce_mean(kind.loss().call(tf.constant(batch["target"]), outputs))

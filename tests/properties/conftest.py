@@ -40,13 +40,13 @@ def _small_model(model_type, deviation=None, seed=0, **options):
         **options: arguments of `build_transformer_model`, keys of the config included.
     """
     keras.utils.set_random_seed(seed)
-    model = build_transformer_model({**SIZES, "model_type": model_type}, **options)
+    built = build_transformer_model({**SIZES, "model_type": model_type}, **options)
     if deviation is not None:
         random = np.random.default_rng(seed)
-        for weight in model.weights:
+        for weight in (built if isinstance(built, keras.Model) else built.model).weights:
             mean = float(weight.path.endswith("gamma"))
             weight.assign(random.normal(mean, deviation, weight.shape))
-    return model
+    return built
 
 
 def _batch(lengths, width, seed=0):

@@ -61,12 +61,7 @@ def test_gradients_of_the_full_model(small_model, batch, model_type, dtype):
         return [tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)]
 
     expected, got = gradients(full, tokens, segments), gradients(some, tokens, segments, TARGETS)
-    for weight, g, e in zip(full.trainable_variables, got, expected, strict=True):
-        if weight.path.endswith("k_dense/bias") and model_type == "bert":
-            continue  # without rotation it adds the same to all scores of a query, so that nothing but rounding is left
-        size = np.linalg.norm(e)
-        assert size > 0, weight.path
-        assert np.linalg.norm(g - e) <= size * (1e-4 if dtype == "float32" else 0.05), weight.path
+    compare_gradients(full, model_type, dtype, expected, got)
 
 
 @pytest.mark.parametrize("model_type", ["roformer_v2", "roformer", "bert"])
@@ -104,6 +99,62 @@ def test_the_encoder_inside_sees_all_positions(small_model, batch, model_type):
     assert all(id(weight) in shared for weight in builder.encoder.weights)
 
 
+FIRST = {
+    "plain": {},
+    "causal": {"application": "lm", "with_mlm": "linear"},
+    "source and target": {"application": "unilm", "with_mlm": "linear"},
+    "pre-norm": {"norm_placement": "pre"},
+    "one layer": {"num_hidden_layers": 1},
+    "layers twice": {"gradient_checkpointing": True},
+    "weights twice": {"gradient_checkpointing": "attention"},
+    "normalised by length": {"normalization": "softmax_plus"},
+    "asked at targets, too": {"with_mlm": "linear", "target_positions": True},
+}
+
+
+@pytest.mark.parametrize("variant", FIRST)
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_first_encoder_gives_row_0_of_encoder(small_model, batch, model_type, variant):
+    tokens, segments, _ = batch([9, 6, 3], width=9)
+    builder = small_model(model_type, deviation=0.2, return_keras_model=False, **FIRST[variant])
+    all_states = builder.encoder([tokens, segments], training=False)
+    first = builder.first_encoder([tokens, segments], training=False)
+    assert first.shape == (3, 1, 32)
+    np.testing.assert_allclose(first, all_states[:, :1], atol=2e-5)
+    assert {id(w) for w in builder.first_encoder.weights} == {id(w) for w in builder.encoder.weights}
+
+
+@pytest.mark.parametrize("model_type", ["roformer_v2", "roformer"])
+def test_first_encoder_with_fractional_positions_and_several_documents(small_model, batch, model_type):
+    tokens, segments, _ = batch([9, 9, 9], width=9)
+    positions = np.random.default_rng(1).uniform(-3, 700, tokens.shape).astype("float32")
+    documents = np.array([[1, 1, 1, 1, 2, 2, 2, 2, 2]] * 3, "int32")
+    options = {"custom_position_ids": True, "packed": True, "return_keras_model": False}
+    builder = small_model(model_type, deviation=0.2, **options)
+    inputs = [tokens, segments, positions, documents]
+    expected = builder.encoder(inputs, training=False)[:, :1]
+    np.testing.assert_allclose(builder.first_encoder(inputs, training=False), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_gradients_of_first_encoder(small_model, batch, model_type, dtype):
+    """Those of the encoder, if nothing but its row 0 is looked at."""
+    tokens, segments, _ = batch([9, 6, 3], width=9)
+    without_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    builder = small_model(model_type, dtype=dtype, return_keras_model=False, **without_dropout)
+
+    @tf.function
+    def gradients(model):
+        weights = [weight.value for weight in builder.model.trainable_variables]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.cast(model([tokens, segments], training=True)[:, 0, 7], tf.float32))
+        return [tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)]
+
+    expected, got = gradients(builder.encoder), gradients(builder.first_encoder)
+    compare_gradients(builder.model, model_type, dtype, expected, got)
+
+
 def both(small_model, model_type, options):
     """The full model, and the one that is asked at target positions."""
     return (small_model(model_type, deviation=0.2, target_positions=asked, **options) for asked in (False, True))
@@ -112,3 +163,13 @@ def both(small_model, model_type, options):
 def check(everything, answers):
     expected = np.take_along_axis(ops.convert_to_numpy(everything), TARGETS[..., None], axis=1)
     np.testing.assert_allclose(ops.convert_to_numpy(answers), expected, atol=1e-5, rtol=1e-5)
+
+
+def compare_gradients(model, model_type, dtype, expected, got):
+    """Up to rounding, and none of them is nothing."""
+    for weight, g, e in zip(model.trainable_variables, got, expected, strict=True):
+        if weight.path.endswith("k_dense/bias") and model_type == "bert":
+            continue  # without rotation it adds the same to all scores of a query, so that nothing but rounding is left
+        size = np.linalg.norm(e)
+        assert size > 0, weight.path
+        assert np.linalg.norm(g - e) <= size * (1e-4 if dtype == "float32" else 0.05), weight.path

@@ -70,6 +70,8 @@ class Kind(ABC):
         options: the settings of the kind, an instance of its `Options`.
         selects: name of the score that the best epoch is chosen by, the first of `score`'s.
         has_labels: whether tasks of this kind have a set of labels.
+        first_only: whether the head looks at position 0, [CLS], only, so that the encoder can leave out the others in
+            its last layer.
         probabilities: `"softmax"` where the outputs are logits over exclusive classes in the last axis (needed for
             R-Drop and label smoothing), else None.
     """
@@ -77,6 +79,7 @@ class Kind(ABC):
     Options = Options
     selects = "accuracy"
     has_labels = False
+    first_only = False
     probabilities = None
 
     def __init__(self, task, tokenizer):
@@ -131,6 +134,14 @@ class Kind(ABC):
     @abstractmethod
     def loss(self):
         """A `keras.losses.Loss` without reduction inside `call`: (targets, outputs) -> (batch,)."""
+
+    def encoder(self, builder):
+        """The encoder below the head, as a Keras model.
+
+        Args:
+            builder: of `build_transformer_model(..., return_keras_model=False)`.
+        """
+        return builder.first_encoder if self.first_only else builder.encoder
 
     def model(self, encoder, head):
         """A Keras model with the inputs of the features."""

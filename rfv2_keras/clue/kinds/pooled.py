@@ -18,6 +18,10 @@ class Pooled(Kind):
         dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="rate on that vector")
 
     @property
+    def first_only(self):
+        return self.options.pooling == "first"
+
+    @property
     @abstractmethod
     def units(self):
         """Outputs of the dense layer."""
