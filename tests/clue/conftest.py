@@ -64,7 +64,8 @@ def small_model():
     def build(kind, dtype=None):
         keras.utils.set_random_seed(1)
         config = ModelConfig.read({**SHAPE, "vocab_size": len(kind.tokenizer.token_dict), "type_vocab_size": 0})
-        return kind.model(build_transformer_model(config, dtype=dtype), kind.head(config))
+        builder = build_transformer_model(config, dtype=dtype, return_keras_model=False)
+        return kind.model(kind.encoder(builder), kind.head(config))
 
     return build
 

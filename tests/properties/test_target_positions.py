@@ -68,19 +68,13 @@ def test_gradients_of_the_full_model(small_model, batch, model_type, dtype):
 def test_the_last_layer_is_computed_at_targets_only(small_model, model_type):
     """In the graph, with 2 rows, 5 targets and 64 positions: only keys and values have been made for all positions."""
     model = small_model(model_type, with_mlm="linear", target_positions=True)
-    graph = tf.function(model).get_concrete_function([tf.TensorSpec((2, n), tf.int32) for n in (64, 64, 5)]).graph
-    rows = collections.defaultdict(set)
-    for operation in graph.get_operations():
-        name = re.search("/Transformer-1-.*/([qkvoi]0?_dense)_1/.*MatMul$", operation.name)
-        if name:
-            rows[name[1]].add(operation.outputs[0].shape.num_elements() // operation.outputs[0].shape[-1])
-    assert rows == {
-        "q_dense": {2 * 5},
-        "k_dense": {2 * 64},
-        "v_dense": {2 * 64},
-        "o_dense": {2 * 5},
-        "i0_dense": {2 * 5},
-    }
+    assert rows_of_the_last_layer(model, 64, 64, 5) == rows_with_queries_at(2 * 5)
+
+
+@pytest.mark.parametrize("model_type", ["roformer_v2", "roformer", "bert"])
+def test_the_last_layer_of_first_encoder_is_computed_at_one_position(small_model, model_type):
+    builder = small_model(model_type, return_keras_model=False)
+    assert rows_of_the_last_layer(builder.first_encoder, 64, 64) == rows_with_queries_at(2)
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
@@ -163,6 +157,28 @@ def both(small_model, model_type, options):
 def check(everything, answers):
     expected = np.take_along_axis(ops.convert_to_numpy(everything), TARGETS[..., None], axis=1)
     np.testing.assert_allclose(ops.convert_to_numpy(answers), expected, atol=1e-5, rtol=1e-5)
+
+
+def rows_of_the_last_layer(model, *lengths):
+    """Name of each dense layer -> for how many vectors it is computed, where 2 rows have inputs of these lengths."""
+    graph = tf.function(model).get_concrete_function([tf.TensorSpec((2, n), tf.int32) for n in lengths]).graph
+    rows = collections.defaultdict(set)
+    for operation in graph.get_operations():
+        name = re.search("/Transformer-1-.*/([qkvoi]0?_dense)_1/.*MatMul$", operation.name)
+        if name:
+            rows[name[1]].add(operation.outputs[0].shape.num_elements() // operation.outputs[0].shape[-1])
+    return rows
+
+
+def rows_with_queries_at(count):
+    everywhere = 2 * 64
+    return {
+        "q_dense": {count},
+        "k_dense": {everywhere},
+        "v_dense": {everywhere},
+        "o_dense": {count},
+        "i0_dense": {count},
+    }
 
 
 def compare_gradients(model, model_type, dtype, expected, got):
