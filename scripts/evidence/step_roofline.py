@@ -3,8 +3,8 @@
     python scripts/evidence/step_roofline.py --config small --batch 16 --length 128
 
 Three things take turns, with all threads: the step; its matrix products, one after the other, on tensors of the same
-shapes; adding one large tensor to another, which runs at the speed of memory. The roofline is the time of the products plus the
-time that the least possible traffic of the rest takes:
+shapes; adding one large tensor to another, which runs at the speed of memory. The roofline is the time of the products
+plus the time that the least possible traffic of the rest takes:
 
 * every product's result, but for gradients of weights, is read once and written once in the type of the computation
   (norm, RoPE, softmax, ReLU, residual sums, loss and their gradients, each fused with its neighbours);
