@@ -20,6 +20,7 @@ from rfv2_keras.clue.kinds import Kind, kind_of
 from rfv2_keras.clue.task import Task
 from rfv2_keras.config import read_json_object
 from rfv2_keras.errors import UserError
+from rfv2_keras.models.base import Transformer
 from rfv2_keras.text import Tokenizer
 
 HEADS = "heads"
@@ -34,12 +35,12 @@ class FineTuned:
     Attributes:
         kind: the `Kind`, which knows task and tokenizer.
         model: the Keras model with its head.
-        encoder: the Keras model of the hidden states at all positions, made of the same layers.
+        builder: of the encoder, whose layers `model` is made of.
     """
 
     kind: Kind
     model: keras.Model
-    encoder: keras.Model
+    builder: Transformer
 
     @classmethod
     def read(cls, path, task=None, dtype=None):
@@ -66,7 +67,7 @@ class FineTuned:
         head = kind.head(directory.config)
         model = kind.model(kind.encoder(builder), head)
         _load_head(head, folder / WEIGHTS_FILE)
-        return cls(kind, model, builder.encoder)
+        return cls(kind, model, builder)
 
 
 def heads_of(path):

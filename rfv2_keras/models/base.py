@@ -135,8 +135,8 @@ class Transformer:
     def layer(self, index):
         """One layer, attention and then feed-forward, as a function of hidden states.
 
-        It takes (x, targets=None, **attention): all hidden states, `Targets` or `FirstPosition` if the new ones are
-        wanted there only, and arguments of the attention.
+        It takes (x, targets=None, **attention): all hidden states, `WantedPositions` if the new ones are wanted there
+        only, and arguments of the attention.
         """
         name = f"Transformer-{index}-MultiHeadSelfAttention"
         attention = self.residual(self.attention(name), name)

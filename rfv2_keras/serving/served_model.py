@@ -86,7 +86,7 @@ def _tasks(path, batch, dtype):
     encoder, operations = None, {}
     for task in heads_of(path):
         tuned = FineTuned.read(path, task, dtype)
-        encoder = encoder or tuned.encoder
+        encoder = encoder or tuned.builder.encoder
         try:
             operations[task] = PredictOperation(tuned, batch)
         except UserError:

@@ -58,14 +58,24 @@ def model_folder(tmp_path_factory, vocab):
 
 
 @pytest.fixture(scope="session")
-def small_model():
-    """Function (kind, dtype) -> the model of a kind on a small encoder with initial weights, without segments."""
+def small_builder():
+    """Function (kind, dtype) -> the builder of a small encoder with initial weights, without segments."""
 
     def build(kind, dtype=None):
         keras.utils.set_random_seed(1)
         config = ModelConfig.read({**SHAPE, "vocab_size": len(kind.tokenizer.token_dict), "type_vocab_size": 0})
-        builder = build_transformer_model(config, dtype=dtype, return_keras_model=False)
-        return kind.model(kind.encoder(builder), kind.head(config))
+        return build_transformer_model(config, dtype=dtype, return_keras_model=False)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def small_model(small_builder):
+    """Function (kind, dtype) -> the model of a kind on that encoder."""
+
+    def build(kind, dtype=None):
+        builder = small_builder(kind, dtype)
+        return kind.model(kind.encoder(builder), kind.head(builder.config))
 
     return build
 
