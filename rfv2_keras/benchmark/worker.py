@@ -102,8 +102,9 @@ def about():
         cudnn = tf.sysconfig.get_build_info().get("cudnn_version")
         device = _gpu(name, cudnn, tf.config.experimental.tensor_float_32_execution_enabled())
     elif torch is not None and torch.cuda.is_available():
-        name, cudnn = torch.cuda.get_device_name(), torch.backends.cudnn.version()
-        device = _gpu(name, cudnn, torch.backends.cuda.matmul.allow_tf32)
+        number = torch.backends.cudnn.version()  # 91900 is 9.19, 8907 is 8.9.7; TensorFlow tells the 9 only
+        cudnn = number // 10_000 or number // 1_000
+        device = _gpu(torch.cuda.get_device_name(), cudnn, torch.backends.cuda.matmul.allow_tf32)
     return {"python": sys.version.split()[0], "versions": versions, "device": device}
 
 
