@@ -72,14 +72,16 @@ class ProgressLines(keras.callbacks.Callback):
         super().__init__()
         self.steps = steps
         self.done = 0
-        self.begin = self.printed = time.monotonic()
+        self.begin = self.printed = None  # set by the first step
 
     def on_train_batch_end(self, batch, logs=None):
         self.done += 1
         now = time.monotonic()
-        if now - self.printed > SECONDS_BETWEEN_LINES or self.done == self.steps:
+        if self.done == 1:
+            self.begin = self.printed = now  # the first step traces the model, too, and says nothing about the others
+        elif now - self.printed > SECONDS_BETWEEN_LINES or self.done == self.steps:
             self.printed = now
-            left = (now - self.begin) / self.done * (self.steps - self.done)
+            left = (now - self.begin) / (self.done - 1) * (self.steps - self.done)
             print(
                 f"   step {self.done}/{self.steps} · loss {logs['loss']:.3f} · accuracy {logs['accuracy']:.3f} on the "
                 f"training reviews of this epoch · {left:.0f} s left",
