@@ -9,10 +9,10 @@ held-out and training loss and draws them into FOLDER/differences.png. A run tha
 """
 
 import argparse
-import os
-import subprocess
 import sys
 from pathlib import Path
+
+from precision import train
 
 from rfv2_keras.training.plot import read_metrics
 
@@ -42,16 +42,11 @@ def main():
     draw(curves, arguments.seeds, arguments.folder / "differences.png")
 
 
-def train(config, values):
-    options = [part for value in values for part in ("--set", value)]
-    command = [sys.executable, "-m", "rfv2_keras.cli", "pretrain", config, *options]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"})
-
-
 def differences(curves, name, seed, key):
     """{update: relative difference from the reference}."""
-    runs = ({line["step"]: line[key] for line in curves[run, seed] if key in line} for run in (name, REFERENCE))
-    losses, expected = runs
+    losses, expected = (
+        {line["step"]: line[key] for line in curves[run, seed] if key in line} for run in (name, REFERENCE)
+    )
     return {step: losses[step] / expected[step] - 1 for step in expected}
 
 

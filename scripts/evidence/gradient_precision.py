@@ -31,49 +31,44 @@ def main():
     parser.add_argument("records")
     parser.add_argument("--batches", type=int, default=16)
     arguments = parser.parse_args()
-    from rfv2_keras import build_transformer_model
     from rfv2_keras.data.batches import Batches
     from rfv2_keras.data.records import Records
+    from rfv2_keras.training.gradients import GradientFunction
+    from rfv2_keras.training.objective import masked_lm_inputs, masked_lm_objective
 
     config = json.loads((arguments.run / "config.json").read_text(encoding="utf-8"))
     batches = Batches(Records(arguments.records), config["training"]["batch"], maxlen=config["data"]["maxlen"])
-    model = arguments.run / "model"
-    gradients = {}
-    for name, (dtype, at_targets) in WAYS.items():
-        weights = model / "config.json", model / "model.weights.h5"
-        built = build_transformer_model(*weights, with_mlm="linear", target_positions=at_targets, dtype=dtype)
-        gradients[name] = gradient_function(built, at_targets)
-    kinds = [kind(variable.path) for variable in built.trainable_variables]
-    errors = {name: collections.Counter() for name in WAYS}  # squares, by kind of weight
+    models = {name: model_of(arguments.run / "model", *way) for name, way in WAYS.items()}
+    gradients = {
+        name: GradientFunction(model, masked_lm_objective, jit_compile=False) for name, model in models.items()
+    }
+    kinds = [kind(variable.path) for variable in models[REFERENCE].trainable_variables]
+    errors = {name: collections.Counter() for name in COMPARED}  # squares, by kind of weight
     sizes = collections.Counter()
     for step in range(arguments.batches):
         batch = batches.batch(seed=1, step=step)
-        found = {name: compute(batch) for name, compute in gradients.items()}
+        found = {}
+        for name, compute in gradients.items():
+            _, values = compute([masked_lm_inputs(models[name], batch)], 1.0)
+            found[name] = [value.numpy() for value in values]
         for name in COMPARED:
             add_squares(errors[name], kinds, [a - b for a, b in zip(found[name], found[REFERENCE], strict=True)])
         add_squares(sizes, kinds, found[REFERENCE])
     print(table(errors, sizes))
 
 
-def gradient_function(model, at_targets):
-    """A function of a batch that gives the gradients as arrays."""
-    import tensorflow as tf
+def model_of(folder, dtype, at_targets):
+    """The masked language model in a model directory, with logits at targets, found in one way or the other."""
+    import keras
 
-    from rfv2_keras.losses import masked_lm_sums
+    from rfv2_keras import build_transformer_model
+    from rfv2_keras.layers import GatherPositions
 
-    @tf.function
-    def compute(tokens, segments, positions, target_ids):
-        weights = [variable.value for variable in model.trainable_variables]
-        with tf.GradientTape() as tape:
-            if at_targets:
-                logits = model([tokens, segments, positions], training=True)
-            else:
-                logits = tf.gather(model([tokens, segments], training=True), positions, axis=1, batch_dims=1)
-            loss = masked_lm_sums(target_ids, logits)[0]
-        return [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in tape.gradient(loss, weights)]
-
-    names = ("token_ids", "segment_ids", "target_positions", "target_ids")
-    return lambda batch: [g.numpy() for g in compute(*(tf.constant(batch[name]) for name in names))]
+    model = build_transformer_model(folder, with_mlm="linear", target_positions=at_targets, dtype=dtype)
+    if at_targets:
+        return model
+    targets = keras.Input((None,), dtype="int32", name="Input-Target-Position")
+    return keras.Model([*model.inputs, targets], GatherPositions(dtype="float32")(model.output, targets))
 
 
 def kind(path):

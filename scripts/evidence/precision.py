@@ -35,14 +35,18 @@ def main():
                 f"xla.jit_compile={'true' if xla else 'false'}",
                 f"output.directory={folder}",
             ]
-            command = [sys.executable, "-m", "rfv2_keras.cli", "pretrain", arguments.config]
             print(f"{policy}, XLA {'on' if xla else 'off'} ...", file=sys.stderr, flush=True)
-            environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-            options = [part for value in values for part in ("--set", value)]
-            subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL, env=environment)
+            train(arguments.config, values)
             folders[policy, xla] = folder
     plot_runs(folders.values(), arguments.out / "curves.png")
     print(table({key: read_metrics(folder) for key, folder in folders.items()}))
+
+
+def train(config, values):
+    """`rfv2 pretrain` with values such as `"training.seed=1"` in the place of those of the config."""
+    options = [part for value in values for part in ("--set", value)]
+    command = [sys.executable, "-m", "rfv2_keras.cli", "pretrain", config, *options]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"})
 
 
 def table(runs):
